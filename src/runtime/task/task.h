@@ -1,0 +1,149 @@
+// Running tasks: an OCI spec, a detached rootfs, a cgroup and stdio become a process under a shim of its own, which
+// outlives the daemon. Knows no names, records, restart policies or events: engine/container decides, this does.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/oci/runtime_spec.h"
+#include "platform/base/error.h"
+#include "platform/base/stop_token.h"
+#include "platform/base/time.h"
+#include "platform/sys/fd.h"
+#include "platform/sys/host.h"
+#include "runtime/cgroup/cgroup.h"
+
+namespace task {
+
+// What a client that attaches wants; the socket was taken over from HTTP, head sent (http::Released).
+struct Attacher {
+  sys::Fd socket;
+  std::string unread;        // bytes of stdin that came behind the request
+  bool in = false, out = true, err = true;
+  bool framed = true;        // 8-byte stream headers; false with a terminal
+  std::string detachKeys;    // raw bytes of the sequence; empty: none
+  // Called once on the daemon's watcher thread when this client left by its keys (true) or for good (false).
+  std::function<void(bool byKeys)> onDetach;
+};
+
+struct Stdio {
+  bool terminal = false;
+  bool openStdin = false;
+  bool stdinOnce = false;    // the pipe closes when the first attacher's stdin ends
+  std::uint16_t rows = 0, columns = 0;
+};
+
+// The json-file log that the shim writes.
+struct LogPlan {
+  bool enabled = true;       // false: driver none
+  sys::Fd directory;         // of the files; "<id>-json.log", ".1", …
+  std::string fileName;
+  std::int64_t maxSize = 100 << 20;  // bytes; 0: never rotate
+  int maxFiles = 3;
+  std::string attributes;    // JSON object text for "attrs", or empty
+};
+
+// A directory or file on the host, opened by the engine, that is mounted at `spec.mounts[i].destination`.
+struct MountSource {
+  std::string destination;   // of the spec's mount that this is the source of
+  sys::Fd source;            // O_PATH, or a detached mount
+};
+
+struct StartRequest {
+  std::string id;            // 64 hex
+  oci::Spec spec;
+  sys::Fd rootfs;            // detached mount (snapshot::Snapshotter::open)
+  sys::Fd netns;             // empty: the host's
+  std::vector<MountSource> mounts;
+  std::string cgroupPath;    // relative to every hierarchy's root: "sampan/<id>"
+  Stdio stdio;
+  LogPlan log;
+  std::vector<Attacher> attachers;
+  bool init = false;         // sampan-init as PID 1
+};
+
+struct Running {
+  int pid = 0;
+  base::Time startedAt;
+};
+
+// Failed before or at execve. `exitCode` as `docker run` reports it: 126 not executable, 127 not found, 128 else.
+class StartError : public base::Error {
+ public:
+  StartError(base::Code code, std::string message, int sysErrno, int exitCodeOfRun)
+      : Error(code, std::move(message), sysErrno), exitCode(exitCodeOfRun) {}
+  int exitCode;
+};
+
+struct Exit {
+  std::string id;
+  std::string exec;          // empty: the task itself
+  int code = 0;              // 128 + signal; 255 when unknown
+  bool oomKilled = false;
+  bool known = true;         // false: the shim died with the status; `code` is 255
+  std::string error;         // why, when not known
+  base::Time at;
+};
+
+struct ExecRequest {
+  std::string id;            // of the task
+  std::string exec;          // id of this exec, 64 hex
+  oci::Process process;
+  Stdio stdio;
+  std::vector<Attacher> attachers;
+};
+
+struct Recovered {
+  std::string id;
+  std::optional<Running> running;   // or
+  std::optional<Exit> exit;         // ended while no daemon was there
+  std::vector<std::string> execs;   // still running
+};
+
+struct Options {
+  sys::HostFacts host;
+  sys::Fd execRoot;                 // tmpfs directory; sockets and exit records below "task/<id>"
+  std::string shimProgram;          // path; read once into a sealed memfd
+  std::string initProgram;
+  cgroup::Driver* cgroups = nullptr;
+};
+
+// Thread-safe; operations on one task are serialised by the caller (the container's queue), exits come at any time.
+class Tasks {
+ public:
+  explicit Tasks(Options options);
+  ~Tasks();
+
+  // Runs on one watcher thread; must not block. Called exactly once a task and once an exec, also for those that
+  // recover() reported running. The exit record on tmpfs stays until forget().
+  void onExit(std::function<void(const Exit&)> callback);
+
+  // Finds the shims of an earlier daemon: connects again, reads exit records. Before any start.
+  std::vector<Recovered> recover();
+
+  // Returns once the program runs (execve done). StartError otherwise, and nothing stays behind.
+  Running start(StartRequest request);
+  // False: already gone.
+  bool signal(const std::string& id, int signal);
+  void killAll(const std::string& id);              // every process of the cgroup
+  void pause(const std::string& id);
+  void resume(const std::string& id);
+  void resize(const std::string& id, const std::string& exec, std::uint16_t rows, std::uint16_t columns);
+  void attach(const std::string& id, Attacher attacher);
+  Running exec(ExecRequest request);                // exit comes by onExit with `exec` set
+  bool signalExec(const std::string& id, const std::string& exec, int signal);
+  std::vector<int> processes(const std::string& id) const;  // host pids of the cgroup
+  // The engine has the exit on record: removes the exit record, the shim's leftovers and the cgroup.
+  void forget(const std::string& id);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace task
