@@ -1,4 +1,5 @@
-// Content digests, "sha256:<64 hex>" (OCI image-spec, descriptor.md). Computing one: platform/crypto.
+// Content digests, "sha256:<64 hex>" (OCI image-spec, descriptor.md). Computing one:
+// platform/crypto.
 #pragma once
 
 #include <compare>
@@ -20,7 +21,9 @@ class Digest {
 
   bool empty() const noexcept { return text_.empty(); }
   const std::string& str() const noexcept { return text_; }
-  std::string_view algorithm() const noexcept { return std::string_view(text_).substr(0, text_.find(':')); }
+  std::string_view algorithm() const noexcept {
+    return std::string_view(text_).substr(0, text_.find(':'));
+  }
   std::string_view hex() const noexcept {
     return text_.empty() ? std::string_view() : std::string_view(text_).substr(text_.find(':') + 1);
   }
@@ -34,5 +37,7 @@ class Digest {
 
 template <>
 struct std::hash<base::Digest> {
-  size_t operator()(const base::Digest& digest) const noexcept { return std::hash<std::string>()(digest.str()); }
+  size_t operator()(const base::Digest& digest) const noexcept {
+    return std::hash<std::string>()(digest.str());
+  }
 };

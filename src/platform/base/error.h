@@ -1,7 +1,8 @@
 // The one exception class of the project and the vocabulary of failure.
 //
-// Functions throw Error when they cannot do what their name says. Expected absence is no error: find() returns an
-// optional. Errors are caught at four edges only: HTTP handler, program main, child guard, background task.
+// Functions throw Error when they cannot do what their name says. Expected absence is no error:
+// find() returns an optional. Errors are caught at four edges only: HTTP handler, program main,
+// child guard, background task.
 #pragma once
 
 #include <fmt/format.h>
@@ -13,7 +14,8 @@
 
 namespace base {
 
-// What the caller can do about it. One table maps these to HTTP (engine/server), one to exit codes (cli).
+// What the caller can do about it. One table maps these to HTTP (engine/server), one to exit codes
+// (cli).
 enum class Code {
   kInvalidArgument,   // 400: the request is wrong and will stay wrong
   kUnauthorized,      // 401
@@ -57,7 +59,8 @@ template <class... Args>
   throw Error(code, fmt::format(format, std::forward<Args>(args)...));
 }
 
-// "open /x: no such file or directory" in Go's words, since clients read these texts. kInternal with the errno.
+// "open /x: no such file or directory" in Go's words, since clients read these texts. kInternal
+// with the errno.
 [[noreturn]] void failErrno(int sysErrno, std::string_view call, std::string_view object);
 
 // strerror in Go's words: lower case, thread-safe.

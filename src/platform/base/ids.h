@@ -6,8 +6,8 @@
 
 namespace base {
 
-// 64 lower-case hex digits from getrandom(2), never all decimal in the first twelve (a short id must not look like a
-// number: YAML and shells would take it for one).
+// 64 lower-case hex digits from getrandom(2), never all decimal in the first twelve (a short id
+// must not look like a number: YAML and shells would take it for one).
 std::string randomId();
 
 // `bytes` random bytes as lower-case hex.

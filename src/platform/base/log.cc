@@ -15,11 +15,16 @@ std::atomic<Level> gLevel{Level::kInfo};
 
 std::string_view name(Level level) {
   switch (level) {
-    case Level::kDebug: return "debug";
-    case Level::kInfo: return "info";
-    case Level::kWarn: return "warning";
-    case Level::kError: return "error";
-    case Level::kFatal: return "fatal";
+    case Level::kDebug:
+      return "debug";
+    case Level::kInfo:
+      return "info";
+    case Level::kWarn:
+      return "warning";
+    case Level::kError:
+      return "error";
+    case Level::kFatal:
+      return "fatal";
   }
   return "unknown";
 }
@@ -35,8 +40,12 @@ bool plain(std::string_view text) {
 
 }  // namespace
 
-void setLevel(Level level) noexcept { gLevel = level; }
-Level level() noexcept { return gLevel; }
+void setLevel(Level level) noexcept {
+  gLevel = level;
+}
+Level level() noexcept {
+  return gLevel;
+}
 
 Level parseLevel(std::string_view text) {
   if (text == "debug" || text == "trace") return Level::kDebug;
@@ -49,9 +58,12 @@ Level parseLevel(std::string_view text) {
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) noexcept {
   try {
-    std::string line = fmt::format("time={} level={} msg={}", quote(formatRfc3339Fixed(Time::now())), name(level), quote(message));
+    std::string line =
+        fmt::format("time={} level={} msg={}", quote(formatRfc3339Fixed(Time::now())), name(level),
+                    quote(message));
     for (const Field& field : fields) {
-      line += fmt::format(" {}={}", field.key, plain(field.value) ? field.value : quote(field.value));
+      line +=
+          fmt::format(" {}={}", field.key, plain(field.value) ? field.value : quote(field.value));
     }
     line += '\n';
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());

@@ -1,4 +1,5 @@
-// The daemon's own log: one logfmt line an entry on stderr, as dockerd's: time="…" level=info msg="…" key=value.
+// The daemon's own log: one logfmt line an entry on stderr, as dockerd's: time="…" level=info
+// msg="…" key=value.
 #pragma once
 
 #include <fmt/format.h>
@@ -24,7 +25,8 @@ struct Field {
 };
 
 // One write(2) a line: lines of several threads never mix. Never throws.
-void write(Level level, std::string_view message, std::initializer_list<Field> fields = {}) noexcept;
+void write(Level level, std::string_view message,
+           std::initializer_list<Field> fields = {}) noexcept;
 
 inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) noexcept {
   if (level() <= Level::kDebug) write(Level::kDebug, message, fields);

@@ -30,7 +30,9 @@ class SAMPAN_TSA(capability("mutex")) Mutex {
 
 class SAMPAN_TSA(scoped_lockable) Lock {
  public:
-  explicit Lock(Mutex& mutex) SAMPAN_TSA(acquire_capability(mutex)) : mutex_(mutex) { mutex_.lock(); }
+  explicit Lock(Mutex& mutex) SAMPAN_TSA(acquire_capability(mutex)) : mutex_(mutex) {
+    mutex_.lock();
+  }
   ~Lock() SAMPAN_TSA(release_capability()) { mutex_.unlock(); }
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;

@@ -18,7 +18,8 @@ struct StopToken::Registration {
 struct StopToken::State {
   std::atomic<bool> stopped{false};
   int event = -1;
-  // Recursive: a callback may drop its own registration or that of another token holder on its thread.
+  // Recursive: a callback may drop its own registration or that of another token holder on its
+  // thread.
   std::recursive_mutex mutex;
   std::list<Registration> callbacks;
 
@@ -27,9 +28,13 @@ struct StopToken::State {
   }
 };
 
-bool StopToken::stopped() const noexcept { return state_ && state_->stopped.load(); }
+bool StopToken::stopped() const noexcept {
+  return state_ && state_->stopped.load();
+}
 
-int StopToken::fd() const noexcept { return state_ ? state_->event : -1; }
+int StopToken::fd() const noexcept {
+  return state_ ? state_->event : -1;
+}
 
 void StopToken::throwIfStopped() const {
   if (stopped()) throw Error(Code::kCancelled, "context canceled");

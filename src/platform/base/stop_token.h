@@ -1,4 +1,5 @@
-// Cancellation that blocking code can poll(2) for: a flag, an eventfd that becomes readable, and callbacks.
+// Cancellation that blocking code can poll(2) for: a flag, an eventfd that becomes readable, and
+// callbacks.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,9 @@ class StopToken {
   // Error kCancelled once stopped.
   void throwIfStopped() const;
 
-  // Runs `callback` once, at stop() and on its thread, or at once when already stopped. The returned guard
-  // unregisters; its destructor waits for a callback that is running on another thread.
+  // Runs `callback` once, at stop() and on its thread, or at once when already stopped. The
+  // returned guard unregisters; its destructor waits for a callback that is running on another
+  // thread.
   [[nodiscard]] std::shared_ptr<void> onStop(std::function<void()> callback) const;
 
  private:

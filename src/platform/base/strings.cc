@@ -9,10 +9,14 @@
 namespace base {
 namespace {
 
-constexpr std::string_view kStandard = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr std::string_view kUrl = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr std::string_view kStandard =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kUrl =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-char lowerChar(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lowerChar(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 std::string encode(std::string_view bytes, std::string_view alphabet) {
   std::string text;
@@ -20,7 +24,8 @@ std::string encode(std::string_view bytes, std::string_view alphabet) {
   for (size_t i = 0; i < bytes.size(); i += 3) {
     const size_t left = std::min<size_t>(3, bytes.size() - i);
     std::uint32_t group = 0;
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (j < left ? static_cast<unsigned char>(bytes[i + j]) : 0);
+    for (size_t j = 0; j < 3; ++j)
+      group = group << 8 | (j < left ? static_cast<unsigned char>(bytes[i + j]) : 0);
     for (size_t j = 0; j < 4; ++j) text += j <= left ? alphabet[group >> (18 - 6 * j) & 63] : '=';
   }
   return text;
@@ -46,7 +51,8 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
-std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text, char separator) {
+std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text,
+                                                                 char separator) {
   const auto at = text.find(separator);
   if (at == std::string_view::npos) return {text, std::nullopt};
   return {text.substr(0, at), text.substr(at + 1)};
@@ -82,17 +88,29 @@ std::optional<std::int64_t> parseInt(std::string_view text) noexcept {
   return parseNumber<std::int64_t>(text);
 }
 
-std::optional<std::uint64_t> parseUint(std::string_view text) noexcept { return parseNumber<std::uint64_t>(text); }
+std::optional<std::uint64_t> parseUint(std::string_view text) noexcept {
+  return parseNumber<std::uint64_t>(text);
+}
 
 std::string quote(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': quoted += "\\\""; break;
-      case '\\': quoted += "\\\\"; break;
-      case '\n': quoted += "\\n"; break;
-      case '\t': quoted += "\\t"; break;
-      case '\r': quoted += "\\r"; break;
+      case '"':
+        quoted += "\\\"";
+        break;
+      case '\\':
+        quoted += "\\\\";
+        break;
+      case '\n':
+        quoted += "\\n";
+        break;
+      case '\t':
+        quoted += "\\t";
+        break;
+      case '\r':
+        quoted += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
@@ -114,8 +132,12 @@ std::optional<bool> parseBool(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-std::string base64Encode(std::string_view bytes) { return encode(bytes, kStandard); }
-std::string base64UrlEncode(std::string_view bytes) { return encode(bytes, kUrl); }
+std::string base64Encode(std::string_view bytes) {
+  return encode(bytes, kStandard);
+}
+std::string base64UrlEncode(std::string_view bytes) {
+  return encode(bytes, kUrl);
+}
 
 std::optional<std::string> base64Decode(std::string_view text) {
   while (!text.empty() && text.back() == '=') text.remove_suffix(1);

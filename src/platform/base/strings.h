@@ -12,7 +12,8 @@ namespace base {
 // Always at least one piece; "a,,b" gives three.
 std::vector<std::string> split(std::string_view text, char separator);
 // At most two pieces, cut at the first separator; second is nullopt when there is none.
-std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text, char separator);
+std::pair<std::string_view, std::optional<std::string_view>> cut(std::string_view text,
+                                                                 char separator);
 std::string join(const std::vector<std::string>& pieces, std::string_view separator);
 std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
@@ -25,8 +26,9 @@ std::string quote(std::string_view text);
 // Go's strconv.ParseBool words: 1 t T TRUE true True 0 f F FALSE false False.
 std::optional<bool> parseBool(std::string_view text) noexcept;
 
-std::string base64Encode(std::string_view bytes);                  // standard alphabet, padded
-std::string base64UrlEncode(std::string_view bytes);               // URL alphabet, padded
-std::optional<std::string> base64Decode(std::string_view text);    // either alphabet, padding optional
+std::string base64Encode(std::string_view bytes);     // standard alphabet, padded
+std::string base64UrlEncode(std::string_view bytes);  // URL alphabet, padded
+std::optional<std::string> base64Decode(
+    std::string_view text);  // either alphabet, padding optional
 
 }  // namespace base

@@ -19,11 +19,13 @@ std::string calendar(Time time) {
   const std::time_t seconds = time.unixSeconds();
   std::tm tm{};
   gmtime_r(&seconds, &tm);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                     tm.tm_hour, tm.tm_min, tm.tm_sec);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", tm.tm_year + 1900, tm.tm_mon + 1,
+                     tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
-std::int64_t fraction(Time time) { return time.ns - time.unixSeconds() * kSecond; }
+std::int64_t fraction(Time time) {
+  return time.ns - time.unixSeconds() * kSecond;
+}
 
 std::optional<int> digits(std::string_view& text, size_t count) {
   if (text.size() < count) return std::nullopt;
@@ -70,18 +72,27 @@ struct Unit {
   std::string_view name;
   double ns;
 };
-constexpr std::array<Unit, 8> kUnits{{{"ns", 1}, {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3},
-                                      {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12}}};
+constexpr std::array<Unit, 8> kUnits{{{"ns", 1},
+                                      {"us", 1e3},
+                                      {"\xC2\xB5s", 1e3},
+                                      {"\xCE\xBCs", 1e3},
+                                      {"ms", 1e6},
+                                      {"s", 1e9},
+                                      {"m", 6e10},
+                                      {"h", 3.6e12}}};
 
 // "1.5h" -> ns; the text moves behind the unit.
 std::optional<double> durationPart(std::string_view& text) {
   size_t length = 0;
-  while (length < text.size() && ((text[length] >= '0' && text[length] <= '9') || text[length] == '.')) ++length;
+  while (length < text.size() &&
+         ((text[length] >= '0' && text[length] <= '9') || text[length] == '.'))
+    ++length;
   const std::string number(text.substr(0, length));
   if (number.empty() || number == "." || number.find('.') != number.rfind('.')) return std::nullopt;
   text.remove_prefix(length);
   size_t unit = 0;
-  while (unit < text.size() && text[unit] != '.' && !(text[unit] >= '0' && text[unit] <= '9')) ++unit;
+  while (unit < text.size() && text[unit] != '.' && !(text[unit] >= '0' && text[unit] <= '9'))
+    ++unit;
   for (const Unit& candidate : kUnits) {
     if (text.substr(0, unit) != candidate.name) continue;
     text.remove_prefix(unit);
@@ -113,9 +124,13 @@ std::string formatRfc3339Nano(Time time) {
   return text + "Z";
 }
 
-std::string formatRfc3339Fixed(Time time) { return fmt::format("{}.{:09}Z", calendar(time), time.zero() ? 0 : fraction(time)); }
+std::string formatRfc3339Fixed(Time time) {
+  return fmt::format("{}.{:09}Z", calendar(time), time.zero() ? 0 : fraction(time));
+}
 
-std::string formatRfc3339(Time time) { return calendar(time) + "Z"; }
+std::string formatRfc3339(Time time) {
+  return calendar(time) + "Z";
+}
 
 std::optional<Time> parseRfc3339(std::string_view text) {
   const auto year = digits(text, 4);
@@ -123,7 +138,8 @@ std::optional<Time> parseRfc3339(std::string_view text) {
   const auto month = digits(text, 2);
   if (!month || !literal(text, '-')) return std::nullopt;
   const auto day = digits(text, 2);
-  if (!day || !(literal(text, 'T') || literal(text, 't') || literal(text, ' '))) return std::nullopt;
+  if (!day || !(literal(text, 'T') || literal(text, 't') || literal(text, ' ')))
+    return std::nullopt;
   const auto hour = digits(text, 2);
   if (!hour || !literal(text, ':')) return std::nullopt;
   const auto minute = digits(text, 2);
@@ -138,7 +154,9 @@ std::optional<Time> parseRfc3339(std::string_view text) {
   }
   const auto offset = zoneOffset(text);
   if (!offset || !text.empty()) return std::nullopt;
-  if (*month < 1 || *month > 12 || *day < 1 || *day > 31 || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  if (*month < 1 || *month > 12 || *day < 1 || *day > 31 || *hour > 23 || *minute > 59 ||
+      *second > 60)
+    return std::nullopt;
   if (*year == 1 && *month == 1 && *day == 1) return Time{};  // Go's zero time
   if (*year < 1678 || *year > 2261) return std::nullopt;      // beyond 64-bit nanoseconds
   std::tm tm{};

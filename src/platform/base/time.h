@@ -14,15 +14,19 @@ struct Time {
   std::int64_t ns = 0;
 
   static Time now() noexcept;
-  static Time fromUnix(std::int64_t seconds, std::int64_t nanos = 0) noexcept { return {seconds * 1'000'000'000 + nanos}; }
-  std::int64_t unixSeconds() const noexcept { return ns >= 0 ? ns / 1'000'000'000 : (ns - 999'999'999) / 1'000'000'000; }
+  static Time fromUnix(std::int64_t seconds, std::int64_t nanos = 0) noexcept {
+    return {seconds * 1'000'000'000 + nanos};
+  }
+  std::int64_t unixSeconds() const noexcept {
+    return ns >= 0 ? ns / 1'000'000'000 : (ns - 999'999'999) / 1'000'000'000;
+  }
   bool zero() const noexcept { return ns == 0; }
   auto operator<=>(const Time&) const = default;
 };
 
-std::string formatRfc3339Nano(Time time);    // trailing zeros of the fraction dropped, UTC "Z"
-std::string formatRfc3339Fixed(Time time);   // always nine digits: what `logs -t` prints
-std::string formatRfc3339(Time time);        // whole seconds
+std::string formatRfc3339Nano(Time time);   // trailing zeros of the fraction dropped, UTC "Z"
+std::string formatRfc3339Fixed(Time time);  // always nine digits: what `logs -t` prints
+std::string formatRfc3339(Time time);       // whole seconds
 // RFC 3339 with or without fraction, any offset. nullopt: not one.
 std::optional<Time> parseRfc3339(std::string_view text);
 

@@ -1,5 +1,6 @@
-// Files and directories of our own (state, configuration, cgroup and proc files). Every path is relative to a
-// directory descriptor (or AT_FDCWD). For anything a guest can influence use open_in_root.h.
+// Files and directories of our own (state, configuration, cgroup and proc files). Every path is
+// relative to a directory descriptor (or AT_FDCWD). For anything a guest can influence use
+// open_in_root.h.
 #pragma once
 
 #include <fcntl.h>
@@ -23,7 +24,8 @@ std::optional<Fd> openAtIfExists(int dir, const std::string& path, int flags);
 // Whole content, at most `limit` bytes (Error kInternal EFBIG beyond).
 std::string readAll(int fd, size_t limit = 64u << 20, std::string_view name = "file");
 std::string readFile(int dir, const std::string& path, size_t limit = 64u << 20);
-std::optional<std::string> readFileIfExists(int dir, const std::string& path, size_t limit = 64u << 20);
+std::optional<std::string> readFileIfExists(int dir, const std::string& path,
+                                            size_t limit = 64u << 20);
 
 void writeAll(int fd, std::string_view bytes, std::string_view name = "file");
 // One write(2) to an existing file: for proc, sys and cgroup files.
@@ -37,16 +39,19 @@ void writeAtomic(int dir, const std::string& path, std::string_view bytes, mode_
 Fd makeDirs(int dir, const std::string& path, mode_t mode);
 // False when there was none.
 bool removeFile(int dir, const std::string& path);
-// rm -rf of `path` below `dir`; follows no symbolic link, crosses no mount point (EBUSY there). Missing is fine.
+// rm -rf of `path` below `dir`; follows no symbolic link, crosses no mount point (EBUSY there).
+// Missing is fine.
 void removeTree(int dir, const std::string& path);
 
 // Names without "." and "..", unordered.
 std::vector<std::string> listDir(int dir, const std::string& path = ".");
 
 struct stat statAt(int dir, const std::string& path, int flags = AT_SYMLINK_NOFOLLOW);
-std::optional<struct stat> statAtIfExists(int dir, const std::string& path, int flags = AT_SYMLINK_NOFOLLOW);
+std::optional<struct stat> statAtIfExists(int dir, const std::string& path,
+                                          int flags = AT_SYMLINK_NOFOLLOW);
 
-// An exclusive flock on `path` (created, 0600), held as long as the Fd. nullopt: another process has it.
+// An exclusive flock on `path` (created, 0600), held as long as the Fd. nullopt: another process
+// has it.
 std::optional<Fd> tryLock(int dir, const std::string& path);
 
 // "/proc/self/fd/N": a path for calls that take only paths.

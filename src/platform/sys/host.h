@@ -9,26 +9,26 @@ namespace sys {
 enum class CgroupVersion { kV1, kHybrid, kV2 };  // hybrid: controllers on v1, a v2 tree beside them
 
 struct HostFacts {
-  std::string kernel;            // uname -r
+  std::string kernel;  // uname -r
   int kernelMajor = 0;
   int kernelMinor = 0;
-  std::string architecture;      // "x86_64"
-  std::string operatingSystem;   // PRETTY_NAME of os-release
-  std::string osVersion;         // VERSION_ID
+  std::string architecture;     // "x86_64"
+  std::string operatingSystem;  // PRETTY_NAME of os-release
+  std::string osVersion;        // VERSION_ID
   std::string hostname;
   int cpus = 0;
-  long long memory = 0;          // bytes
+  long long memory = 0;  // bytes
 
   CgroupVersion cgroups = CgroupVersion::kV2;
   std::vector<std::string> cgroupControllers;  // those that can be used, by their names
-  bool systemd = false;          // PID 1
+  bool systemd = false;                        // PID 1
 
   bool seccomp = false;
   bool apparmor = false;
   bool selinux = false;
-  bool overlayLowerAppend = false;   // fsconfig "lowerdir+" (6.5)
-  bool detachedOverlay = false;      // fsopen("overlay") with long strings and detached lowers
-  bool memfdExec = false;            // MFD_EXEC (6.3)
+  bool overlayLowerAppend = false;  // fsconfig "lowerdir+" (6.5)
+  bool detachedOverlay = false;     // fsopen("overlay") with long strings and detached lowers
+  bool memfdExec = false;           // MFD_EXEC (6.3)
   bool idmappedMounts = false;
   bool ipv6 = false;
 };

@@ -16,7 +16,8 @@ std::optional<Fd> openPidfd(pid_t pid);
 bool signalPidfd(int pidfd, int signal);
 bool exited(int pidfd);
 
-// Field 22 of /proc/PID/stat: ticks since boot; with the pid it names a process for ever. nullopt: gone.
+// Field 22 of /proc/PID/stat: ticks since boot; with the pid it names a process for ever. nullopt:
+// gone.
 std::optional<unsigned long long> startTime(pid_t pid);
 
 // /proc/sys/kernel/random/boot_id: tells a reboot from a crash.

@@ -13,9 +13,11 @@
 
 namespace sys {
 
-// `type` is SOCK_STREAM or SOCK_SEQPACKET. The path of the address is /proc/self/fd/DIR/name, short whatever the
-// real path is. A stale socket of that name is replaced by listen. Mode is set before the socket can be connected to.
-Fd listenUnix(int dir, const std::string& name, int type, mode_t mode, gid_t group = 0, int backlog = 1024);
+// `type` is SOCK_STREAM or SOCK_SEQPACKET. The path of the address is /proc/self/fd/DIR/name, short
+// whatever the real path is. A stale socket of that name is replaced by listen. Mode is set before
+// the socket can be connected to.
+Fd listenUnix(int dir, const std::string& name, int type, mode_t mode, gid_t group = 0,
+              int backlog = 1024);
 // Error kInternal with ENOENT or ECONNREFUSED when nobody listens.
 Fd connectUnix(int dir, const std::string& name, int type);
 // For a path of any length.

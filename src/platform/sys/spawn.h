@@ -14,12 +14,14 @@
 namespace sys {
 
 struct SpawnPlan {
-  // Executed by descriptor (execveat, AT_EMPTY_PATH) when `program` is valid, else by `path` without a PATH search.
+  // Executed by descriptor (execveat, AT_EMPTY_PATH) when `program` is valid, else by `path`
+  // without a PATH search.
   int program = -1;
   std::string path;
   std::vector<std::string> argv;
   std::vector<std::string> env;
-  // {descriptor here, number in the child}; stdin, stdout and stderr not named become /dev/null. All others close.
+  // {descriptor here, number in the child}; stdin, stdout and stderr not named become /dev/null.
+  // All others close.
   std::vector<std::pair<int, int>> fds;
   int workingDirectory = -1;  // fchdir before exec
   bool newSession = true;
@@ -30,7 +32,8 @@ struct Child {
   Fd pidfd;
 };
 
-// vfork-like: signals reset, empty mask, then execve. Error kInternal with the child's step and errno when it could not exec.
+// vfork-like: signals reset, empty mask, then execve. Error kInternal with the child's step and
+// errno when it could not exec.
 Child spawn(const SpawnPlan& plan);
 
 struct ExitStatus {
@@ -46,6 +49,7 @@ struct Output {
   std::string err;
 };
 // Runs a host tool to its end with `input` on stdin.
-Output run(const std::vector<std::string>& argv, const std::string& input = {}, const base::StopToken& stop = {});
+Output run(const std::vector<std::string>& argv, const std::string& input = {},
+           const base::StopToken& stop = {});
 
 }  // namespace sys
