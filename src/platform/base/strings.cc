@@ -84,7 +84,7 @@ bool equalsIgnoreCase(std::string_view a, std::string_view b) noexcept {
 }
 
 std::optional<std::int64_t> parseInt(std::string_view text) noexcept {
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   return parseNumber<std::int64_t>(text);
 }
 
@@ -92,32 +92,51 @@ std::optional<std::uint64_t> parseUint(std::string_view text) noexcept {
   return parseNumber<std::uint64_t>(text);
 }
 
+namespace {
+
+// Length of the valid UTF-8 sequence that `text` begins with; 0: none.
+size_t utf8Length(std::string_view text) noexcept {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  const size_t length = lead < 0x80   ? 1
+                        : lead < 0xc2 ? 0
+                        : lead < 0xe0 ? 2
+                        : lead < 0xf0 ? 3
+                        : lead < 0xf5 ? 4
+                                      : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  }
+  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
+  const bool beyond = (lead == 0xed && byte(1) > 0x9f) || (lead == 0xf4 && byte(1) > 0x8f);
+  return overlong || beyond ? 0 : length;
+}
+
+std::string quoteAscii(char c) {
+  constexpr std::string_view kPlain = "\"\\\a\b\f\n\r\t\v";
+  constexpr std::string_view kLetters = "\"\\abfnrtv";
+  if (const auto at = kPlain.find(c); at != std::string_view::npos)
+    return std::string("\\") + kLetters[at];
+  if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+    return fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  return std::string(1, c);
+}
+
+}  // namespace
+
 std::string quote(std::string_view text) {
   std::string quoted = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-        quoted += "\\\"";
-        break;
-      case '\\':
-        quoted += "\\\\";
-        break;
-      case '\n':
-        quoted += "\\n";
-        break;
-      case '\t':
-        quoted += "\\t";
-        break;
-      case '\r':
-        quoted += "\\r";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        } else {
-          quoted += c;
-        }
+  while (!text.empty()) {
+    const size_t length = utf8Length(text);
+    if (length == 0) {
+      quoted += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+    } else if (length == 1) {
+      quoted += quoteAscii(text[0]);
+    } else {
+      quoted += text.substr(0, length);
     }
+    text.remove_prefix(length == 0 ? 1 : length);
   }
   return quoted + "\"";
 }

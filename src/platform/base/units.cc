@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
@@ -26,30 +29,39 @@ constexpr std::array<const char*, 9> kDecimal{"B", "kB", "MB", "GB", "TB", "PB",
 constexpr std::array<const char*, 9> kBinary{"B",   "KiB", "MiB", "GiB", "TiB",
                                              "PiB", "EiB", "ZiB", "YiB"};
 
-std::int64_t parse(std::string_view text, double step) {
-  size_t length = 0;
-  while (length < text.size() &&
-         ((text[length] >= '0' && text[length] <= '9') || text[length] == '.'))
-    ++length;
-  const std::string number(text.substr(0, length));
-  std::string suffix = lower(trim(text.substr(length)));
-  const bool wellFormed =
-      !number.empty() && number.front() != '.' && number.find('.') == number.rfind('.');
-  if (suffix.size() == 3 && suffix.substr(1) == "ib") suffix.resize(1);
-  if (suffix.size() == 2 && suffix[1] == 'b') suffix.resize(1);
-  constexpr std::string_view kSuffixes = "kmgtp";
-  double factor = 1;
-  bool known = suffix.empty() || suffix == "b";
-  if (const auto at = kSuffixes.find(suffix);
-      !known && suffix.size() == 1 && at != std::string_view::npos) {
-    known = true;
-    for (size_t i = 0; i <= at; ++i) factor *= step;
+// Go's ParseFloat for the characters that a size can have.
+double number(std::string_view text) {
+  const std::string copy(text);
+  char* end = nullptr;
+  const double value = std::strtod(copy.c_str(), &end);
+  const bool allowed = text.find_first_not_of("0123456789.eE+-") == std::string_view::npos;
+  if (copy.empty() || !allowed || *end != '\0') {
+    fail(Code::kInvalidArgument, "strconv.ParseFloat: parsing {}: invalid syntax", quote(text));
   }
-  if (!wellFormed) fail(Code::kInvalidArgument, "invalid size: '{}'", text);
-  if (!known) fail(Code::kInvalidArgument, "invalid suffix: '{}'", trim(text.substr(length)));
-  const double value = std::strtod(number.c_str(), nullptr) * factor;
-  if (value > 9.2e18) fail(Code::kInvalidArgument, "invalid size: '{}'", text);
-  return static_cast<std::int64_t>(value);
+  return value;
+}
+
+// "k", "kb" or "kib" (lower case) times the number of steps; nullopt: not a suffix.
+std::optional<double> multiplier(std::string_view suffix, double step) {
+  if (suffix.empty() || suffix == "b") return 1;
+  const auto power = std::string_view("kmgtp").find(suffix[0]);
+  if (power == std::string_view::npos) return std::nullopt;
+  const auto rest = suffix.substr(1);
+  if (!rest.empty() && rest != "b" && rest != "ib") return std::nullopt;
+  return std::pow(step, static_cast<double>(power + 1));
+}
+
+// The number ends at the last digit, point or space: one space may stand between it and the suffix.
+std::int64_t parse(std::string_view text, double step) {
+  const auto last = text.find_last_of("0123456789. ");
+  if (last == std::string_view::npos) fail(Code::kInvalidArgument, "invalid size: '{}'", text);
+  const double value = number(text.substr(0, text[last] == ' ' ? last : last + 1));
+  if (value < 0) fail(Code::kInvalidArgument, "invalid size: '{}'", text);
+  const auto suffix = text.substr(last + 1);
+  const auto factor = multiplier(lower(suffix), step);
+  if (!factor) fail(Code::kInvalidArgument, "invalid suffix: '{}'", suffix);
+  if (value * *factor > 9.2e18) fail(Code::kInvalidArgument, "invalid size: '{}'", text);
+  return static_cast<std::int64_t>(value * *factor);
 }
 
 }  // namespace
