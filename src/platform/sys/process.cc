@@ -1,10 +1,13 @@
 #include "platform/sys/process.h"
 
 #include <poll.h>
-#include <sys/pidfd.h>
 
 #include <cerrno>
 #include <csignal>
+
+extern "C" {
+#include <sys/pidfd.h>  // glibc 2.36 forgets to say so itself
+}
 
 #include "platform/base/strings.h"
 #include "platform/sys/check.h"

@@ -51,16 +51,23 @@ class TreeRemover {
     if (errno != 0) base::failErrno(errno, "readdir", "directory");
   }
 
-  // One entry of `dir`, whatever it is.
+  // One entry of `dir`, whatever it is, also when somebody puts something else in its place
+  // meanwhile.
   void remove(int dir, const std::string& name, bool isDirectory, size_t depth) {
-    if (!isDirectory) {
-      if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return;
-      if (errno != EISDIR) base::failErrno(errno, "unlink", name);
+    for (int attempt = 0; attempt < 100'000; ++attempt) {
+      if (!isDirectory) {
+        if (::unlinkat(dir, name.c_str(), 0) == 0 || errno == ENOENT) return;
+        if (errno != EISDIR) base::failErrno(errno, "unlink", name);
+      }
+      if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+      isDirectory = errno != ENOTDIR;
+      if (!isDirectory) continue;
+      if (errno != ENOTEMPTY && errno != EEXIST) base::failErrno(errno, "rmdir", name);
+      if (depth >= kMaxDepth && moveUp(dir, name)) return;
+      descend(dir, name, depth);
+      isDirectory = false;
     }
-    if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
-    if (errno != ENOTEMPTY && errno != EEXIST) base::failErrno(errno, "rmdir", name);
-    if (depth >= kMaxDepth && moveUp(dir, name)) return;
-    descend(dir, name, depth);
+    base::failErrno(ENOTEMPTY, "remove", name);
   }
 
  private:
@@ -69,23 +76,20 @@ class TreeRemover {
     return ::renameat(dir, name.c_str(), top_, moved.c_str()) == 0;
   }
 
+  // Empties the directory; whether it stays empty is seen by the caller's rmdir.
   void descend(int dir, const std::string& name, size_t depth) {
     const Fd child(retry([&] {
       return ::openat(dir, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }));
     if (!child.valid()) {
-      if (errno == ENOENT) return;
+      if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return;
       base::failErrno(errno, "open", name);
     }
     if (mountId(child.get(), name) != mount_) base::failErrno(EBUSY, "remove mount point", name);
-    if (top_ < 0) top_ = child.get();
-    // What was moved up, or written meanwhile, is met in the next round.
-    for (int round = 0; round < 10'000; ++round) {
-      empty(child.get(), depth + 1);
-      if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return;
-      if (errno != ENOTEMPTY && errno != EEXIST) base::failErrno(errno, "rmdir", name);
-    }
-    base::failErrno(ENOTEMPTY, "rmdir", name);
+    const bool top = top_ < 0;
+    if (top) top_ = child.get();
+    empty(child.get(), depth + 1);
+    if (top) top_ = -1;
   }
 
   const std::uint64_t mount_;
