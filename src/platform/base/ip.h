@@ -45,7 +45,8 @@ class IpAddress {
   Number number_ = 0;
 };
 
-// An address with a prefix length. The address may have host bits ("192.0.2.5/24"); network() has none.
+// An address with a prefix length. The address may have host bits ("192.0.2.5/24"); network() has
+// none.
 struct IpPrefix {
   IpAddress address;
   int length = 0;
@@ -57,7 +58,9 @@ struct IpPrefix {
   IpAddress first() const;  // the network address
   IpAddress last() const;   // the broadcast address in IPv4
   bool contains(const IpAddress& candidate) const;
-  bool contains(const IpPrefix& other) const { return other.length >= length && contains(other.address); }
+  bool contains(const IpPrefix& other) const {
+    return other.length >= length && contains(other.address);
+  }
   bool overlaps(const IpPrefix& other) const { return contains(other) || other.contains(*this); }
 
   auto operator<=>(const IpPrefix&) const = default;
