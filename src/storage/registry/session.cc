@@ -1,0 +1,375 @@
+#include "storage/registry/session.h"
+
+#include <fmt/format.h>
+
+#include "platform/base/log.h"
+#include "platform/base/strings.h"
+#include "platform/json/json.h"
+#include "platform/json/value.h"
+#include "platform/sys/file.h"
+#include "storage/registry/address.h"
+
+namespace registry {
+namespace {
+
+constexpr int kMaxRedirects = 10;
+constexpr size_t kMaxTokenBody = 1 << 20;
+constexpr size_t kMaxErrorBody = 64 * 1024;
+
+std::string hostOf(const http::Url& url) {
+  const bool usual =
+      (url.scheme == "https" && url.port == 443) || (url.scheme == "http" && url.port == 80);
+  const std::string name =
+      url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+  return usual ? name : fmt::format("{}:{}", name, url.port);
+}
+
+bool redirects(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+base::Code codeOfStatus(int status) {
+  switch (status) {
+    case 400:
+      return base::Code::kInvalidArgument;
+    case 401:
+      return base::Code::kUnauthorized;
+    case 403:
+      return base::Code::kForbidden;
+    case 404:
+      return base::Code::kNotFound;
+    case 429:
+      return base::Code::kUnavailable;
+    default:
+      return status >= 500 ? base::Code::kUnavailable : base::Code::kInternal;
+  }
+}
+
+// "MANIFEST_UNKNOWN" -> "manifest unknown", as Docker prints it.
+std::string wordText(const std::string& word) {
+  std::string text = base::lower(word);
+  for (char& c : text) c = c == '_' ? ' ' : c;
+  return text;
+}
+
+}  // namespace
+
+void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
+  std::string body;
+  try {
+    body = answer.readAll(kMaxErrorBody);
+  } catch (const base::Error&) {
+    body.clear();  // the status line says enough
+  }
+  std::string word;
+  std::string text;
+  try {
+    const json::Value parsed = json::Value::parse(body);
+    const json::Value& errors = parsed["errors"];
+    if (errors.isArray() && !errors.asArray().empty()) {
+      const json::Value& first = errors.asArray().front();
+      if (first["code"].isString()) word = first["code"].asString();
+      if (first["message"].isString()) text = first["message"].asString();
+    } else if (parsed["message"].isString()) {
+      text = parsed["message"].asString();
+    } else if (parsed["details"].isString()) {
+      text = parsed["details"].asString();
+    }
+  } catch (const base::Error&) {
+    // not JSON: a proxy's page; its status is what counts
+  }
+  std::string message;
+  if (!word.empty()) {
+    message = wordText(word) + (text.empty() ? "" : ": " + text);
+  } else if (!text.empty()) {
+    message = text;
+  } else {
+    message = fmt::format("received unexpected HTTP status: {} {} ({})", answer.status,
+                          answer.reason, what);
+  }
+  const auto retry = base::parseInt(answer.headers.get("Retry-After"));
+  throw RegistryError(codeOfStatus(answer.status), message, answer.status, word,
+                      static_cast<int>(std::min<std::int64_t>(retry.value_or(0), 3600)));
+}
+
+// ---- clients
+
+Clients::Clients(Config config) : config_(std::move(config)) {}
+
+http::TlsOptions Clients::tlsFor(const std::string& host) const {
+  http::TlsOptions tls;
+  tls.verify = !matchesInsecure(host, config_.insecure);
+  // Host names come from image references and redirects: nothing that could leave the directory.
+  if (host.find('/') != std::string::npos || host.starts_with('.')) return tls;
+  const std::string directory = config_.certsDirectory + "/" + host;
+  if (!sys::statAtIfExists(AT_FDCWD, directory, 0)) return tls;
+  for (const std::string& name : sys::listDir(AT_FDCWD, directory)) {
+    if (name.ends_with(".crt")) tls.caFiles.push_back(directory + "/" + name);
+    if (name.ends_with(".cert")) {
+      tls.certFile = directory + "/" + name;
+      tls.keyFile = directory + "/" + name.substr(0, name.size() - 5) + ".key";
+    }
+  }
+  return tls;
+}
+
+http::Client& Clients::forHost(const http::Url& url) {
+  const std::string host = hostOf(url);
+  base::Lock lock(mutex_);
+  auto& client = clients_[url.scheme + "://" + host];
+  if (!client) {
+    http::ClientOptions options;
+    if (url.scheme == "https") options.tls = tlsFor(host);
+    options.proxy = config_.proxy;
+    options.userAgent = config_.userAgent;
+    options.resolve = config_.resolve;
+    client = std::make_unique<http::Client>(std::move(options));
+  }
+  return *client;
+}
+
+std::optional<std::string> Clients::schemeOf(const std::string& host) const {
+  base::Lock lock(mutex_);
+  const auto found = schemes_.find(host);
+  return found == schemes_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void Clients::learnScheme(const std::string& host, const std::string& scheme) {
+  base::Lock lock(mutex_);
+  schemes_[host] = scheme;
+}
+
+// ---- session
+
+Session::Session(std::shared_ptr<Clients> clients, std::string host, std::string scheme,
+                 std::string prefix, std::string scope, Credentials credentials)
+    : clients_(std::move(clients)),
+      host_(std::move(host)),
+      prefix_(std::move(prefix)),
+      scope_(std::move(scope)),
+      credentials_(std::move(credentials)),
+      scheme_(std::move(scheme)) {
+  if (!credentials_.registryToken.empty()) authorization_ = "Bearer " + credentials_.registryToken;
+}
+
+std::string Session::base() const {
+  base::Lock lock(mutex_);
+  return (scheme_.empty() ? "https" : scheme_) + "://" + host_ + prefix_;
+}
+
+http::Url Session::urlOf(const std::string& target) const {
+  return http::Url::parse(target.starts_with("/") ? base() + target : target);
+}
+
+std::string Session::absolute(const std::string& target, const std::string& location) const {
+  const http::Url url = urlOf(target).resolve(location);
+  return url.origin() + url.target;
+}
+
+std::string Session::identityToken() const {
+  base::Lock lock(mutex_);
+  return identity_token_;
+}
+
+std::unique_ptr<http::ClientResponse> Session::dispatch(const Call& call, const http::Url& url,
+                                                        bool authorize,
+                                                        const base::StopToken& stop) {
+  http::ClientRequest request;
+  request.method = call.method;
+  request.url = url;
+  request.headers = call.headers;
+  request.body = call.body;
+  request.bodySource = call.source;
+  request.bodyLength = call.sourceLength;
+  if (authorize) {
+    base::Lock lock(mutex_);
+    if (!authorization_.empty()) request.headers.set("Authorization", authorization_);
+  }
+  return clients_->forHost(url).send(std::move(request), stop);
+}
+
+// The credentials stay with the host they were given for: a redirect to another one goes without.
+std::unique_ptr<http::ClientResponse> Session::followed(
+    const Call& call, http::Url url, std::unique_ptr<http::ClientResponse> answer,
+    const base::StopToken& stop) {
+  const std::string origin = url.origin();
+  Call next = call;
+  for (int hop = 0; redirects(answer->status) && !call.source; ++hop) {
+    const std::string location = answer->headers.get("Location");
+    if (location.empty()) return answer;
+    if (hop == kMaxRedirects)
+      base::fail(base::Code::kUnavailable, "stopped after {} redirects at {}", kMaxRedirects,
+                 url.origin());
+    http::Url target = url.resolve(location);
+    if (url.scheme == "https" && target.scheme != "https" &&
+        !matchesInsecure(hostOf(target), clients_->config().insecure)) {
+      base::fail(
+          base::Code::kUnavailable,
+          "refusing a redirect from https to {} (add the host to insecure-registries to allow it)",
+          target.origin());
+    }
+    if (answer->status == 303 && next.method != "HEAD") {
+      next.method = "GET";
+      next.body.clear();
+    }
+    url = std::move(target);
+    answer = dispatch(next, url, url.origin() == origin, stop);
+  }
+  return answer;
+}
+
+std::unique_ptr<http::ClientResponse> Session::attempt(const Call& call,
+                                                       const base::StopToken& stop) {
+  bool unknown;
+  {
+    base::Lock lock(mutex_);
+    unknown = scheme_.empty();
+  }
+  const bool own = call.target.starts_with("/");
+  if (!unknown || !own) {
+    const http::Url url = urlOf(call.target);
+    return followed(call, url,
+                    dispatch(call, url, !own ? url.origin() == urlOf("/").origin() : true, stop),
+                    stop);
+  }
+  // An insecure host: https without verification, and plain http when that does not answer as TLS.
+  std::string failure;
+  for (const char* scheme : {"https", "http"}) {
+    try {
+      const http::Url url =
+          http::Url::parse(fmt::format("{}://{}{}{}", scheme, host_, prefix_, call.target));
+      auto answer = dispatch(call, url, true, stop);
+      {
+        base::Lock lock(mutex_);
+        scheme_ = scheme;
+      }
+      clients_->learnScheme(host_, scheme);
+      return followed(call, url, std::move(answer), stop);
+    } catch (const base::Error& error) {
+      if (error.code() != base::Code::kUnavailable) throw;
+      failure = error.message();
+    }
+  }
+  base::fail(base::Code::kUnavailable, "{}", failure);
+}
+
+std::unique_ptr<http::ClientResponse> Session::sendIfFound(const Call& call,
+                                                           const base::StopToken& stop) {
+  auto answer = attempt(call, stop);
+  if (answer->status == 401 && authenticate(*answer, stop)) {
+    if (call.source)
+      base::fail(base::Code::kUnauthorized,
+                 "the registry asked for authentication in the middle of an upload");
+    answer = attempt(call, stop);
+  }
+  if (answer->status == 404) {
+    answer->readAll(kMaxErrorBody);
+    return nullptr;
+  }
+  if (answer->status >= 400) throwRegistryError(*answer, call.method + " " + call.target);
+  return answer;
+}
+
+std::unique_ptr<http::ClientResponse> Session::send(const Call& call, const base::StopToken& stop) {
+  auto answer = attempt(call, stop);
+  if (answer->status == 401 && authenticate(*answer, stop)) {
+    if (call.source)
+      base::fail(base::Code::kUnauthorized,
+                 "the registry asked for authentication in the middle of an upload");
+    answer = attempt(call, stop);
+  }
+  if (answer->status >= 400) throwRegistryError(*answer, call.method + " " + call.target);
+  return answer;
+}
+
+bool Session::authenticate(const http::ClientResponse& refused, const base::StopToken& stop) {
+  std::string used;
+  {
+    base::Lock lock(mutex_);
+    used = authorization_;
+  }
+  for (const Challenge& challenge : parseChallenges(refused.headers.get("WWW-Authenticate"))) {
+    std::string value;
+    if (challenge.scheme == "bearer" && credentials_.registryToken.empty()) {
+      value = "Bearer " + fetchToken(challenge, stop);
+    } else if (challenge.scheme == "basic" && !credentials_.username.empty()) {
+      value = "Basic " + base::base64Encode(credentials_.username + ":" + credentials_.password);
+    }
+    if (value.empty() || value == used) continue;
+    base::Lock lock(mutex_);
+    authorization_ = value;
+    return true;
+  }
+  return false;
+}
+
+namespace {
+
+http::Url tokenUrl(const Challenge& challenge, const std::string& scope,
+                   const std::string& account) {
+  http::Url url = http::Url::parse(challenge.realm);
+  std::string query;
+  auto add = [&query](std::string_view key, const std::string& value) {
+    if (!value.empty())
+      query += (query.empty() ? "" : "&") + std::string(key) + "=" + http::percentEncode(value);
+  };
+  add("service", challenge.service);
+  for (const std::string& one : base::split(scope, ' ')) add("scope", one);
+  add("account", account);
+  if (!query.empty()) url.target += (url.target.find('?') == std::string::npos ? "?" : "&") + query;
+  return url;
+}
+
+std::string form(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::string text;
+  for (const auto& [key, value] : pairs) {
+    if (!value.empty()) text += (text.empty() ? "" : "&") + key + "=" + http::percentEncode(value);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string Session::fetchToken(const Challenge& challenge, const base::StopToken& stop) {
+  if (challenge.realm.empty())
+    base::fail(base::Code::kUnauthorized,
+               "the registry names no token service (no realm in its challenge)");
+  const http::Url realm = http::Url::parse(challenge.realm);
+  const bool show = !credentials_.empty() && mayShowCredentials(urlOf("/"), realm);
+  if (!credentials_.empty() && !show) {
+    base::log::warn("credentials not sent: the token service belongs to another party",
+                    {{"registry", host_}, {"realm", realm.origin()}});
+  }
+  const std::string scope = scope_.empty() ? challenge.scope : scope_;
+  http::ClientRequest request;
+  if (show && !credentials_.identityToken.empty()) {
+    request.method = "POST";
+    request.url = realm;
+    request.headers.set("Content-Type", "application/x-www-form-urlencoded");
+    request.body = form({{"grant_type", "refresh_token"},
+                         {"service", challenge.service},
+                         {"scope", scope},
+                         {"client_id", "sampan"},
+                         {"refresh_token", credentials_.identityToken}});
+  } else {
+    request.url = tokenUrl(challenge, scope, show ? credentials_.username : "");
+    if (show)
+      request.headers.set(
+          "Authorization",
+          "Basic " + base::base64Encode(credentials_.username + ":" + credentials_.password));
+  }
+  auto answer = clients_->forHost(request.url).send(std::move(request), stop);
+  if (answer->status >= 400) throwRegistryError(*answer, "token service " + realm.origin());
+  const json::Value body = json::Value::parse(answer->readAll(kMaxTokenBody));
+  if (body["refresh_token"].isString()) {
+    base::Lock lock(mutex_);
+    identity_token_ = body["refresh_token"].asString();
+  }
+  for (const char* key : {"token", "access_token"}) {
+    if (body[key].isString() && !body[key].asString().empty()) return body[key].asString();
+  }
+  base::fail(base::Code::kUnauthorized,
+             "authorization server did not include a token in the response");
+}
+
+}  // namespace registry
