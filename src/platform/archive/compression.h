@@ -42,7 +42,6 @@ Detected inflateDetected(Source& from, const InflateLimits& limits = {});
 
 class Deflater : public Sink {
  public:
-  using Sink::write;
   // Ends the stream; without it what was written is damaged. Nothing may be written after.
   virtual void finish() = 0;
 };

@@ -35,7 +35,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void write(std::span<const char> bytes) = 0;
-  void write(std::string_view text) { write(std::span<const char>(text.data(), text.size())); }
+  // For text; a literal given to write() would take its NUL along.
+  void writeText(std::string_view text) { write(std::span<const char>(text.data(), text.size())); }
 };
 
 // Everything below borrows what it is given unless it takes a unique_ptr.
@@ -54,7 +55,6 @@ class StringSink : public Sink {
  public:
   // Error kInvalidArgument beyond `limit` bytes.
   explicit StringSink(size_t limit = SIZE_MAX) : limit_(limit) {}
-  using Sink::write;
   void write(std::span<const char> bytes) override;
   std::string text;
 
@@ -76,7 +76,6 @@ class FdSource : public Source {
 class FdSink : public Sink {
  public:
   explicit FdSink(int fd) : fd_(fd) {}
-  using Sink::write;
   void write(std::span<const char> bytes) override;
 
  private:
@@ -96,7 +95,6 @@ class FunctionSource : public Source {
 class FunctionSink : public Sink {
  public:
   explicit FunctionSink(std::function<void(std::span<const char>)> body) : body_(std::move(body)) {}
-  using Sink::write;
   void write(std::span<const char> bytes) override { body_(bytes); }
 
  private:
@@ -124,7 +122,6 @@ class HashingSink : public Sink {
  public:
   explicit HashingSink(Sink* to = nullptr, crypto::Algorithm algorithm = crypto::Algorithm::kSha256)
       : to_(to), hasher_(algorithm) {}
-  using Sink::write;
   void write(std::span<const char> bytes) override;
   std::uint64_t bytes() const { return bytes_; }
   base::Digest finish() { return hasher_.finish(); }

@@ -85,12 +85,15 @@ class TarReader {
   std::uint64_t bytes() const { return offset_; }  // of the archive, so far
 
  private:
-  friend class TarReaderParser;
-  std::span<const char> take(std::uint64_t limit);
-  bool readBlock(char* block);
-  std::string readSpecial(std::uint64_t size);
-  void skip(std::uint64_t bytes);
+  struct Overrides;
+  void fetch(bool required);
+  bool readBlock(std::span<char> block);
+  std::string readSpecial(std::uint64_t size, std::string_view what);
+  std::span<const char> takeData();
+  void skipRest();
   void finish();
+  bool parse(std::span<const char> header, Overrides& overrides, TarEntry& entry);
+  void checkNames(const TarEntry& entry);
 
   Source& from_;
   TarLimits limits_;
@@ -98,9 +101,11 @@ class TarReader {
   std::span<const char> window_;  // what is left of the source's last block
   std::uint64_t offset_ = 0;
   std::uint64_t entries_ = 0;
+  std::uint64_t headers_ = 0;
   std::uint64_t nameBytes_ = 0;
   std::uint64_t dataLeft_ = 0;
   std::uint32_t padding_ = 0;
+  bool sourceEnded_ = false;
   bool ended_ = false;
 };
 

@@ -26,6 +26,7 @@
 
 #include "platform/archive/stream.h"
 #include "platform/base/digest.h"
+#include "platform/base/stop_token.h"
 #include "platform/sys/fd.h"
 #include "state/store/store.h"
 
@@ -64,7 +65,6 @@ class Lease {
 // ingest to resume.
 class Ingest : public archive::Sink {
  public:
-  using archive::Sink::write;
   virtual std::uint64_t offset() const = 0;  // bytes that are here
   // Starts over: the other side cannot resume.
   virtual void restart() = 0;
