@@ -1,5 +1,6 @@
-// The durable, numbered event bus behind GET /events. An event is appended in the transaction of the change that it
-// tells of, so neither can exist without the other; subscribers hear of it after the commit.
+// The durable, numbered event bus behind GET /events. An event is appended in the transaction of
+// the change that it tells of, so neither can exist without the other; subscribers hear of it after
+// the commit.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct Event {
   std::string actorId;
   std::map<std::string, std::string> attributes;
   std::string scope = "local";
-  base::Time time;       // set by append when zero
+  base::Time time;  // set by append when zero
 };
 
 class Subscription {
@@ -41,9 +42,11 @@ class Bus {
   // An event without a change of its own (attach, exec_start, resize…): lazy, does not wait.
   void publish(Event event);
 
-  // `each` runs on one dispatcher thread, in order, without gaps, starting behind `afterSeq` (0: from now on).
-  // It must not block: false from it ends the subscription (a subscriber that cannot keep up resumes by seq).
-  std::unique_ptr<Subscription> subscribe(std::int64_t afterSeq, std::function<bool(const Event&)> each);
+  // `each` runs on one dispatcher thread, in order, without gaps, starting behind `afterSeq` (0:
+  // from now on). It must not block: false from it ends the subscription (a subscriber that cannot
+  // keep up resumes by seq).
+  std::unique_ptr<Subscription> subscribe(std::int64_t afterSeq,
+                                          std::function<bool(const Event&)> each);
 
   // Events with since <= time < until from disk, in order.
   std::vector<Event> range(base::Time since, base::Time until);
@@ -51,7 +54,7 @@ class Bus {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // shared with subscriptions, which may outlive the bus
 };
 
 }  // namespace events

@@ -1,9 +1,10 @@
 // One SQLite database with one writer thread and group commit.
 //
-// A change and its event belong into one write(). The closure runs on the writer thread inside a savepoint of the
-// batch's transaction: it sees what earlier closures of the batch wrote, must not block or call out, and when it
-// throws only its own changes are undone and write() rethrows. write() returns after the commit that its class asks
-// for, never before. A failed sync is sticky: every later write fails with DataLoss, since the page cache may lie.
+// A change and its event belong into one write(). The closure runs on the writer thread inside a
+// savepoint of the batch's transaction: it sees what earlier closures of the batch wrote, must not
+// block or call out, and when it throws only its own changes are undone and write() rethrows.
+// write() returns after the commit that its class asks for, never before. A failed sync is sticky:
+// every later write fails with DataLoss, since the page cache may lie.
 #pragma once
 
 #include <cstdint>
@@ -46,8 +47,10 @@ class Reader {
   virtual void query(std::string_view sql, const std::vector<Parameter>& parameters,
                      const std::function<void(const Row&)>& each) = 0;
   // First row, first column.
-  std::optional<std::string> text(std::string_view sql, const std::vector<Parameter>& parameters = {});
-  std::optional<std::int64_t> integer(std::string_view sql, const std::vector<Parameter>& parameters = {});
+  std::optional<std::string> text(std::string_view sql,
+                                  const std::vector<Parameter>& parameters = {});
+  std::optional<std::int64_t> integer(std::string_view sql,
+                                      const std::vector<Parameter>& parameters = {});
 };
 
 class Transaction : public Reader {
@@ -55,13 +58,14 @@ class Transaction : public Reader {
   // Returns the number of rows changed. A constraint that is violated is Error kConflict.
   virtual int run(std::string_view sql, const std::vector<Parameter>& parameters = {}) = 0;
   virtual std::int64_t lastRowId() const = 0;
-  // Runs after the batch was committed, on the writer thread, in order of the closures: publishing views and events.
-  // Must not throw or block.
+  // Runs after the batch was committed, on the writer thread, in order of the closures: publishing
+  // views and events. Must not throw or block.
   virtual void afterCommit(std::function<void()> publish) = 0;
 };
 
-// Tables of one library: `name` is its row in schema_version. Each step upgrades from its index to the next; a
-// version newer than steps.size() is refused with the name, both numbers, and what to do.
+// Tables of one library: `name` is its row in schema_version. Each step upgrades from its index to
+// the next; a version newer than steps.size() is refused with the name, both numbers, and what to
+// do.
 struct Schema {
   std::string name;
   std::vector<std::string> steps;
@@ -69,7 +73,8 @@ struct Schema {
 
 class Store {
  public:
-  // Opens or makes `directory`/state.db (0600, WAL). Error: newer schema, damaged, locked by another process.
+  // Opens or makes `directory`/state.db (0600, WAL). Error: newer schema, damaged, locked by
+  // another process.
   explicit Store(const std::string& directory);
   ~Store();
 
@@ -77,7 +82,8 @@ class Store {
   void ensure(const Schema& schema);
 
   void write(Durability durability, std::function<void(Transaction&)> change);
-  // Does not wait: `done` runs on the writer thread after the commit, with what the closure threw, or null.
+  // Does not wait: `done` runs on the writer thread after the commit, with what the closure threw,
+  // or null.
   void writeAsync(Durability durability, std::function<void(Transaction&)> change,
                   std::function<void(std::exception_ptr)> done);
 
