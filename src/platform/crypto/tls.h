@@ -47,9 +47,8 @@ struct TlsWait {
   std::chrono::milliseconds idle{0};
 };
 
-// One TLS connection over a non-blocking socket that the caller owns and keeps open. Not
-// thread-safe, but one reader and one writer thread may share it (an internal lock orders OpenSSL's
-// calls; no wait holds it).
+// One TLS connection over a socket that the caller owns and keeps open. One reader and one writer
+// thread may share it (an internal lock orders OpenSSL's calls). After the handshake nothing waits.
 class TlsStream {
  public:
   // Handshake with SNI and name check for `host` (a name or an address without brackets). Error
@@ -61,15 +60,19 @@ class TlsStream {
   TlsStream(const TlsStream&) = delete;
   TlsStream& operator=(const TlsStream&) = delete;
 
-  // 0: the peer ended the stream by close_notify. Error kUnavailable ("unexpected EOF" when it was
-  // cut), kCancelled.
-  size_t read(std::span<char> into, const TlsWait& wait);
-  // At least one byte; returns how many were taken.
-  size_t write(std::span<const char> bytes, const TlsWait& wait);
-  // Sends close_notify; reading goes on.
-  void closeWrite(const TlsWait& wait) noexcept;
-  // Bytes decrypted and not read yet: poll(2) does not see them.
-  bool pending() const noexcept;
+  // What one call moved without waiting: nothing at all, then wait for `need` (POLLIN, POLLOUT) on
+  // the socket and call again with the same bytes. `end`: the peer ended the stream by
+  // close_notify.
+  struct Progress {
+    size_t bytes = 0;
+    bool end = false;
+    short need = 0;
+  };
+  // Error kUnavailable; "unexpected EOF" when the stream was cut.
+  Progress tryRead(std::span<char> into);
+  Progress tryWrite(std::span<const char> bytes);
+  // Sends close_notify as far as the socket takes it; reading goes on.
+  void closeWrite() noexcept;
 
  private:
   struct Impl;

@@ -87,6 +87,8 @@ void waitFor(int fd, short events, const TlsWait& wait) {
 }  // namespace
 
 struct TlsStream::Impl {
+  using Progress = TlsStream::Progress;
+
   std::shared_ptr<const TlsContext> context;
   SocketState socket;
   std::string host;
@@ -156,28 +158,22 @@ struct TlsStream::Impl {
     base::fail(Code::kUnavailable, "tls: {}", text == nullptr ? "connection failed" : text);
   }
 
-  // Repeats `call` until it moved bytes; returns its result, 0 at close_notify.
   template <class Call>
-  int drive(const Call& call, const TlsWait& wait) {
-    for (;;) {
-      short events = 0;
-      {
-        const std::lock_guard lock(mutex);
-        ERR_clear_error();
-        socket.error = 0;
-        const int result = call();
-        if (result > 0) return result;
-        const int kind = SSL_get_error(ssl, result);
-        if (kind == SSL_ERROR_ZERO_RETURN) return 0;
-        if (kind == SSL_ERROR_WANT_READ) {
-          events = POLLIN;
-        } else if (kind == SSL_ERROR_WANT_WRITE) {
-          events = POLLOUT;
-        } else {
-          failNow(kind);
-        }
-      }
-      waitFor(socket.fd, events, wait);
+  Progress attempt(const Call& call) {
+    const std::lock_guard lock(mutex);
+    ERR_clear_error();
+    socket.error = 0;
+    const int result = call();
+    if (result > 0) return {static_cast<size_t>(result), false, 0};
+    switch (const int kind = SSL_get_error(ssl, result)) {
+      case SSL_ERROR_ZERO_RETURN:
+        return {0, true, 0};
+      case SSL_ERROR_WANT_READ:
+        return {0, false, POLLIN};
+      case SSL_ERROR_WANT_WRITE:
+        return {0, false, POLLOUT};
+      default:
+        failNow(kind);
     }
   }
 };
@@ -189,41 +185,37 @@ TlsStream::TlsStream(std::shared_ptr<const TlsContext> context, int fd, const st
   impl_->socket.fd = fd;
   impl_->host = host;
   impl_->prepare(impl_->context->context_, impl_->context->verify_);
-  if (impl_->drive([&] { return SSL_connect(impl_->ssl); }, wait) == 0) {
-    base::fail(Code::kUnavailable, "EOF");
+  for (;;) {
+    const Progress progress = impl_->attempt([&] { return SSL_connect(impl_->ssl); });
+    if (progress.end) base::fail(Code::kUnavailable, "EOF");
+    if (progress.bytes > 0) return;
+    waitFor(fd, progress.need, wait);
   }
 }
 
 TlsStream::~TlsStream() = default;
 
-size_t TlsStream::read(std::span<char> into, const TlsWait& wait) {
-  return static_cast<size_t>(impl_->drive(
-      [&] { return SSL_read(impl_->ssl, into.data(), static_cast<int>(into.size())); }, wait));
+TlsStream::Progress TlsStream::tryRead(std::span<char> into) {
+  return impl_->attempt(
+      [&] { return SSL_read(impl_->ssl, into.data(), static_cast<int>(into.size())); });
 }
 
-size_t TlsStream::write(std::span<const char> bytes, const TlsWait& wait) {
-  const int put = impl_->drive(
-      [&] { return SSL_write(impl_->ssl, bytes.data(), static_cast<int>(bytes.size())); }, wait);
-  if (put == 0) base::fail(Code::kUnavailable, "EOF");
-  return static_cast<size_t>(put);
+TlsStream::Progress TlsStream::tryWrite(std::span<const char> bytes) {
+  const Progress progress = impl_->attempt(
+      [&] { return SSL_write(impl_->ssl, bytes.data(), static_cast<int>(bytes.size())); });
+  if (progress.end) base::fail(Code::kUnavailable, "EOF");
+  return progress;
 }
 
-void TlsStream::closeWrite(const TlsWait& wait) noexcept {
+void TlsStream::closeWrite() noexcept {
   try {
     // 0 means that ours is sent and the peer's is still to come, which the reader will see.
-    impl_->drive(
-        [&] {
-          const int result = SSL_shutdown(impl_->ssl);
-          return result == 0 ? 1 : result;
-        },
-        wait);
+    impl_->attempt([&] {
+      const int result = SSL_shutdown(impl_->ssl);
+      return result == 0 ? 1 : result;
+    });
   } catch (const base::Error&) {
   }
-}
-
-bool TlsStream::pending() const noexcept {
-  const std::lock_guard lock(impl_->mutex);
-  return SSL_has_pending(impl_->ssl) == 1;
 }
 
 }  // namespace crypto

@@ -1,5 +1,6 @@
-// A blocking HTTP/1.1 client for the registry and the command line: unix sockets, TCP, TLS, proxies (CONNECT for
-// https), connection reuse. No io_context is started; every wait is a poll(2) that a StopToken ends.
+// A blocking HTTP/1.1 client for the registry and the command line: unix sockets, TCP, TLS, proxies
+// (CONNECT for https), connection reuse. No io_context is started; every wait is a poll(2) that a
+// StopToken ends.
 #pragma once
 
 #include <chrono>
@@ -32,12 +33,13 @@ struct Url {
 
 struct TlsOptions {
   bool verify = true;
-  std::string caFile;           // added to the system's directory
+  std::string caFile;  // added to the system's directory
   std::vector<std::string> caFiles;
   std::string certFile, keyFile;
 };
 
-// HTTP(S)_PROXY and NO_PROXY, as Go reads them (host suffixes, CIDR, ports, "*", loopback always direct).
+// HTTP(S)_PROXY and NO_PROXY, as Go reads them (host suffixes, CIDR, ports, "*", loopback always
+// direct).
 struct ProxyConfig {
   std::string httpProxy, httpsProxy, noProxy;
   static ProxyConfig fromEnvironment();
@@ -59,8 +61,9 @@ struct ClientRequest {
   std::string method = "GET";
   Url url;
   Headers headers;
-  std::string body;                                  // or:
-  std::function<size_t(std::span<char>)> bodySource; // 0 ends it; chunked unless bodyLength is known
+  std::string body;  // or:
+  std::function<size_t(std::span<char>)>
+      bodySource;  // 0 ends it; chunked unless bodyLength is known
   long long bodyLength = -1;
 };
 
@@ -87,8 +90,9 @@ class Client {
  public:
   explicit Client(ClientOptions options);
   ~Client();
-  // Sends and reads the head. No redirect is followed and no status is an error here. Error kUnavailable: could not
-  // connect (in Go's words: "dial tcp 127.0.0.1:5000: connect: connection refused"), with the errno; kCancelled.
+  // Sends and reads the head. No redirect is followed and no status is an error here. Error
+  // kUnavailable: could not connect (in Go's words: "dial tcp 127.0.0.1:5000: connect: connection
+  // refused"), with the errno; kCancelled.
   std::unique_ptr<ClientResponse> send(ClientRequest request, const base::StopToken& stop = {});
 
  private:

@@ -41,7 +41,7 @@ class Query {
 };
 
 std::string percentDecode(std::string_view text, bool plusIsSpace = false);
-std::string percentEncode(std::string_view text);        // everything but unreserved characters
-std::string percentEncodePath(std::string_view text);    // keeps '/', ':' and '@' too
+std::string percentEncode(std::string_view text);      // everything but unreserved characters
+std::string percentEncodePath(std::string_view text);  // keeps '/', ':' and '@' too
 
 }  // namespace http

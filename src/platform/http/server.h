@@ -1,6 +1,6 @@
-// The HTTP server: HTTP/1.1 with keep-alive, chunked bodies both ways, upgrades; on unix sockets and TCP (TLS with h2
-// may follow behind the same types). One loop thread owns every connection; handlers are plain blocking functions
-// that run on lanes, and may answer later, from any thread.
+// The HTTP server: HTTP/1.1 with keep-alive, chunked bodies both ways, upgrades; on unix sockets
+// and TCP (TLS with h2 may follow behind the same types). One loop thread owns every connection;
+// handlers are plain blocking functions that run on lanes, and may answer later, from any thread.
 //
 //   Server server(options);
 //   server.listen(fd) ; server.start(handler) ; ... ; server.stop()
@@ -35,27 +35,28 @@ class Body {
 
 struct Request {
   std::string method;
-  std::string path;      // percent-decoded, without query
-  std::string rawPath;   // as sent
+  std::string path;     // percent-decoded, without query
+  std::string rawPath;  // as sent
   Query query;
   Headers headers;
   bool hasBody = false;  // Content-Length above zero, or chunked
   long long contentLength = -1;
   std::shared_ptr<Body> body;  // never null
-  uid_t peerUid = 0;     // unix sockets: the client's; TCP: (uid_t)-1
+  uid_t peerUid = 0;           // unix sockets: the client's; TCP: (uid_t)-1
   pid_t peerPid = 0;
   bool unixSocket = false;
   int minorVersion = 1;  // HTTP/1.x
 };
 
-// A connection given away: after the 101 (or 200) head, its socket is blocking, CLOEXEC, and nobody else's.
+// A connection given away: after the 101 (or 200) head, its socket is blocking, CLOEXEC, and nobody
+// else's.
 struct Released {
   sys::Fd socket;
   std::string unread;  // bytes that came behind the request
 };
 
-// The answer to one request. Thread-safe; hold it by shared_ptr as long as something is to be said. When the last
-// reference goes without a head sent, the server answers 500.
+// The answer to one request. Thread-safe; hold it by shared_ptr as long as something is to be said.
+// When the last reference goes without a head sent, the server answers 500.
 class Response {
  public:
   virtual ~Response() = default;
@@ -66,14 +67,17 @@ class Response {
   virtual void send(int status, std::string body = {}) = 0;
   // Sends the head now; the body follows by write() as chunks (HTTP/1.0: until close).
   virtual void begin(int status) = 0;
-  // Blocks while the client is more than `kBuffered` behind. Error kCancelled once it has gone. Lane threads only.
+  // Blocks while the client is more than `kBuffered` behind. Error kCancelled once it has gone.
+  // Lane threads only.
   virtual void write(std::string_view bytes) = 0;
-  // Never blocks: false when the buffer is full (nothing was taken) or the client has gone. Any thread.
+  // Never blocks: false when the buffer is full (nothing was taken) or the client has gone. Any
+  // thread.
   virtual bool tryWrite(std::string_view bytes) = 0;
-  // Ends the body. Without it, dropping the response aborts the connection, so that a cut answer is seen as one.
+  // Ends the body. Without it, dropping the response aborts the connection, so that a cut answer is
+  // seen as one.
   virtual void end() = 0;
-  // Sends `head` verbatim ("HTTP/1.1 101 UPGRADED\r\n…\r\n\r\n") as a segment of its own, cancels every read, and
-  // gives the connection away. Not for TLS. Blocks shortly; lane threads only.
+  // Sends `head` verbatim ("HTTP/1.1 101 UPGRADED\r\n…\r\n\r\n") as a segment of its own, cancels
+  // every read, and gives the connection away. Not for TLS. Blocks shortly; lane threads only.
   virtual Released release(std::string_view head) = 0;
 
   virtual bool headSent() const noexcept = 0;
@@ -99,7 +103,7 @@ enum class Lane {
 using LaneOf = std::function<Lane(const Request&)>;
 
 struct ServerOptions {
-  size_t maxHeaderBytes = 64 * 1024;   // 431 beyond
+  size_t maxHeaderBytes = 64 * 1024;  // 431 beyond
   size_t maxConnections = 4096;
   int quickThreads = 16, diskThreads = 8, mayHangThreads = 64, streamThreads = 512;
   size_t queuePerLane = 1024;
@@ -111,8 +115,10 @@ class Server {
   ~Server();
   // A bound, listening stream socket. Before start().
   void listen(sys::Fd socket);
-  // `onError` turns what a handler threw into an answer when no head was sent yet (it runs on the same lane thread).
-  void start(Handler handler, LaneOf laneOf, std::function<void(const base::Error&, Response&)> onError);
+  // `onError` turns what a handler threw into an answer when no head was sent yet (it runs on the
+  // same lane thread).
+  void start(Handler handler, LaneOf laneOf,
+             std::function<void(const base::Error&, Response&)> onError);
   // Closes the listeners, fires every gone(), waits for the handlers.
   void stop();
   size_t connections() const noexcept;
