@@ -87,7 +87,7 @@ bool start(const Plan& plan, const int* fds, std::size_t fdCount, Child& child,
 // Blocks for the next event. After kFailed the child was killed and reaped, and every descriptor of
 // `child` is closed. After kHeld the socket stays open: a later next() reports kRunning or kFailed
 // (or the caller closes it).
-Event next(const Plan& plan, Child& child) noexcept;
+Event next(Child& child) noexcept;
 
 // Lets a child at its barrier go on. False: it is gone.
 bool proceed(Child& child) noexcept;

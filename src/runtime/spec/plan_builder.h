@@ -10,18 +10,9 @@
 #include "platform/sys/fd.h"
 #include "platform/sys/host.h"
 #include "runtime/cgroup/cgroup.h"
-#include "runtime/launch/plan.h"
+#include "runtime/spec/plan.h"
 
 namespace spec {
-
-// The flat bytes and, in the order of their FdRef, the descriptors that go with them.
-struct Plan {
-  std::string bytes;
-  std::vector<sys::Fd> fds;
-
-  // The fds as plain numbers, for launch::start or a message.
-  std::vector<int> numbers() const;
-};
 
 // A mount source that the caller opened: an O_PATH descriptor (cloned into a detached mount here,
 // recursively for "rbind") or a detached mount already. Replaces the spec's `source` of the mount
