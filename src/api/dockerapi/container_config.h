@@ -12,19 +12,12 @@
 #include <vector>
 
 #include "api/dockerapi/str_slice.h"
+#include "api/oci/image_spec.h"
 #include "platform/json/list.h"
 
 namespace dockerapi {
 
-struct HealthConfig {
-  json::List<std::string>
-      test;                   // empty: inherit; {"NONE"}; {"CMD", args...}; {"CMD-SHELL", command}
-  std::int64_t interval = 0;  // nanoseconds, as the next three; 0: inherit
-  std::int64_t timeout = 0;
-  std::int64_t startPeriod = 0;
-  std::int64_t startInterval = 0;
-  int retries = 0;
-};
+using HealthConfig = oci::HealthConfig;  // also part of image configs
 
 struct Config {
   std::string hostname;
@@ -266,7 +259,6 @@ struct CreateResponse {
 
 }  // namespace dockerapi
 
-JSON_TYPE_EXTERN(dockerapi::HealthConfig);
 JSON_TYPE_EXTERN(dockerapi::Config);
 JSON_TYPE_EXTERN(dockerapi::LogConfig);
 JSON_TYPE_EXTERN(dockerapi::PortBinding);

@@ -3,16 +3,6 @@
 namespace dockerapi {
 
 // Order, names and null rules are those of Docker Engine 28.5.
-constexpr auto jsonFields(const HealthConfig*) {
-  return json::fields(json::goName("container.HealthConfig"),
-                      json::field("Test", &HealthConfig::test, json::kOmitEmpty),
-                      json::field("Interval", &HealthConfig::interval, json::kOmitEmpty),
-                      json::field("Timeout", &HealthConfig::timeout, json::kOmitEmpty),
-                      json::field("StartPeriod", &HealthConfig::startPeriod, json::kOmitEmpty),
-                      json::field("StartInterval", &HealthConfig::startInterval, json::kOmitEmpty),
-                      json::field("Retries", &HealthConfig::retries, json::kOmitEmpty));
-}
-
 constexpr auto jsonFields(const Config*) {
   return json::fields(
       json::goName("container.Config"), json::field("Hostname", &Config::hostname),
@@ -257,7 +247,6 @@ constexpr auto jsonFields(const CreateResponse*) {
 
 }  // namespace dockerapi
 
-JSON_TYPE(dockerapi::HealthConfig);
 JSON_TYPE(dockerapi::Config);
 JSON_TYPE(dockerapi::LogConfig);
 JSON_TYPE(dockerapi::PortBinding);

@@ -12,6 +12,7 @@ namespace dockerapi {
 struct StrSlice : json::List<std::string> {
   using json::List<std::string>::List;
   StrSlice() = default;
+  StrSlice(json::List<std::string> list) : json::List<std::string>(std::move(list)) {}
 };
 void jsonRead(json::Reader& reader, StrSlice& target);
 void jsonWrite(json::Writer& writer, const StrSlice& value);
