@@ -8,9 +8,9 @@ execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-resource-dir OUTPUT_VARIABL
 set(SAMPAN_FLOOR_COMPILE
   -Os -g0 -fno-exceptions -fno-rtti -fno-sanitize=all -fno-stack-protector -fno-asynchronous-unwind-tables
   -ffunction-sections -fdata-sections -fno-pie -DNDEBUG
-  -nostdinc -nostdinc++ -isystem /usr/include/c++/12 -isystem /usr/include/x86_64-linux-gnu/c++/12
-  -isystem /usr/include/x86_64-linux-musl -isystem ${SAMPAN_RESOURCE_DIR}/include
-  -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu "SHELL:-D__GLIBC_PREREQ(a,b)=0"
+  -nostdinc -nostdinc++ "SHELL:-isystem /usr/include/c++/12" "SHELL:-isystem /usr/include/x86_64-linux-gnu/c++/12"
+  "SHELL:-isystem /usr/include/x86_64-linux-musl" "SHELL:-isystem ${SAMPAN_RESOURCE_DIR}/include"
+  "SHELL:-idirafter /usr/include" "SHELL:-idirafter /usr/include/x86_64-linux-gnu" "SHELL:-D__GLIBC_PREREQ(a,b)=0"
   -fno-threadsafe-statics -DSAMPAN_FLOOR=1)
 
 # All sources of the closure of `deps` are compiled into the one program.
