@@ -1,0 +1,70 @@
+// The life of a container after its creation: start, stop, kill, restart, pause, rename, remove, and what happens when
+// its process ends by itself or the daemon comes back.
+//
+// One operation at a time a container (Core::strands). Nothing here holds a thread while a process is asked to end:
+// stop, kill, restart and forced removal go on when it has, and tell `done`.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "engine/container/attachers.h"
+#include "engine/container/core.h"
+#include "platform/base/mutex.h"
+
+namespace container {
+
+// With the error, or nothing: done. Called once, on any thread; must not block.
+using Done = std::function<void(std::optional<base::Error>)>;
+
+struct StopOptions {
+  std::optional<int> timeout;         // seconds; negative: never kill; nullopt: the container's own, else the daemon's
+  std::optional<std::string> signal;  // nullopt: the container's own, else SIGTERM
+};
+
+class Lifecycle {
+ public:
+  Lifecycle(Core& core, Attachers& attachers);
+
+  // Takes up what an earlier daemon left: running containers go on, those that ended meanwhile get their exit codes,
+  // restart policies are honoured. Once, before any request.
+  void restore();
+  // From task::Tasks::onExit, for tasks (not execs); returns at once.
+  void onExit(const task::Exit& exit);
+
+  // kNotModified: runs already. task::StartError: with the exit code that `docker run` reports; the record keeps it.
+  void start(const std::string& reference);
+  void stop(const std::string& reference, const StopOptions& options, Done done);
+  void restart(const std::string& reference, const StopOptions& options, Done done);
+  // SIGKILL is done when the process has ended; any other signal when it was sent.
+  void kill(const std::string& reference, const std::string& signal, Done done);
+  void pause(const std::string& reference);
+  void unpause(const std::string& reference);
+  void rename(const std::string& reference, const std::string& newName);
+  // kConflict while it runs, unless `force`. `volumes`: its anonymous ones too.
+  void remove(const std::string& reference, bool force, bool volumes, Done done);
+
+ private:
+  // In the container's strand.
+  void startInStrand(const View& view);
+  void startFailed(const View& view, const base::Error& error);
+  void exitInStrand(const View& view, const task::Exit& exit);
+  void removeInStrand(const View& view, bool volumes);
+  void stopRunning(const View& view, int signal, int timeoutSeconds, Done done);
+
+  void handleExit(const task::Exit& exit);
+  void scheduleRestart(const std::string& id, std::int64_t delayNs) EXCLUDES(mutex_);
+  bool cancelRestart(const std::string& id) EXCLUDES(mutex_);
+  void stopThen(const std::string& reference, const StopOptions& options, Done done);
+  void restoreOne(const View& view, const task::Recovered* recovered);
+  void restartAfterRestore(const View& view, bool wasRunning);
+
+  Core& core_;
+  Attachers& attachers_;
+  base::Mutex mutex_;
+  std::map<std::string, std::uint64_t> restart_timers_ GUARDED_BY(mutex_);
+};
+
+}  // namespace container

@@ -1,0 +1,26 @@
+// One start of a container: network, root file system, mounts, files of /etc, spec, task. Undoes itself on failure.
+#pragma once
+
+#include <vector>
+
+#include "engine/container/core.h"
+
+namespace container {
+
+// Runs the record's process; `attachers` get its output from the first byte. The caller is in the container's strand
+// and writes down what comes back. Errors: task::StartError from the process, others from the steps before.
+task::Running startTask(Core& core, const Record& record, std::vector<task::Attacher> attachers);
+
+// What startTask took besides the task, given back: network (logically), sandbox, volume mounts. Idempotent.
+void releaseRuntime(Core& core, const Record& record);
+
+// The hostname the container sees.
+std::string hostnameOf(const Core& core, const Record& record);
+// The rules its seccomp profile gives; nullopt: unconfined.
+std::optional<oci::Seccomp> seccompOf(const Core& core, const dockerapi::HostConfig& hostConfig);
+// What the network library is asked for.
+networks::JoinRequest joinRequestOf(const Record& record);
+// The shim's log plan for the record.
+task::LogPlan logPlanOf(const Core& core, const Record& record);
+
+}  // namespace container
