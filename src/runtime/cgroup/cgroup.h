@@ -66,11 +66,11 @@ class Driver {
   // Makes the cgroup in every hierarchy and writes the limits and device rules. What exists already
   // is used, so that a retry works. Errors name file and value as the user knows them; nothing
   // stays behind after one.
-  virtual Group create(const std::string& path, const oci::LinuxResources& resources) = 0;
+  virtual Group create(const std::string& path, const oci::Resources& resources) = 0;
   // The same descriptors for an exec or a reconnect. Error kNotFound.
   virtual Group open(const std::string& path) = 0;
   // Only what is set in `resources` changes; devices as well, if any are given.
-  virtual void update(const std::string& path, const oci::LinuxResources& resources) = 0;
+  virtual void update(const std::string& path, const oci::Resources& resources) = 0;
 
   virtual Stats stats(const std::string& path) = 0;
   // Every process, of child cgroups as well; as this process sees them.

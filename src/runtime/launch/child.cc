@@ -58,15 +58,11 @@ void ChildState::enter(Step step) noexcept {
 #endif
 }
 
-void ChildState::finish(Message& message, Line& line, long error) noexcept {
+void ChildState::failWith(long error, const Piece* pieces, std::size_t count) noexcept {
   if (error < 0) error = -error;
-  if (error != 0) {
-    if (const char* words = errorText(static_cast<int>(error))) {
-      line.add(": ").add(words);
-    } else {
-      line.add(": errno ").add(error);
-    }
-  }
+  Message message{};
+  Line line(message.text, sizeof message.text);
+  line.add(pieces, count).addError(error);
   message.kind = MessageKind::kFailed;
   message.step = step_;
   message.error = static_cast<std::int32_t>(error);

@@ -49,15 +49,14 @@ class ChildState {
   // "pieces…: errno text" (without the latter when `error` is 0); never returns.
   template <class... Pieces>
   [[noreturn]] void fail(long error, Pieces... pieces) noexcept {
-    Message message{};
-    Line line(message.text, sizeof message.text);
-    (line.add(pieces), ...);
-    finish(message, line, error);
+    const Piece all[] = {Piece(pieces)...};
+    failWith(error, all, sizeof...(pieces));
   }
   // `result` unless it is a negative errno.
   template <class... Pieces>
   long check(long result, Pieces... pieces) noexcept {
-    if (result < 0) fail(result, pieces...);
+    if (result < 0) [[unlikely]]
+      fail(result, pieces...);
     return result;
   }
 
@@ -66,7 +65,7 @@ class ChildState {
   void awaitParent() noexcept;
 
  private:
-  [[noreturn]] void finish(Message& message, Line& line, long error) noexcept;
+  [[noreturn]] void failWith(long error, const Piece* pieces, std::size_t count) noexcept;
   void tell(const Message& message, std::size_t size) noexcept;
 
   const int* fds_;
@@ -115,6 +114,7 @@ void setNames(ChildState& state) noexcept;
 void attachRootfs(ChildState& state) noexcept;
 void mountAll(ChildState& state) noexcept;
 void makeDevices(ChildState& state) noexcept;
+void makeSymlink(ChildState& state, const char* target, const char* path) noexcept;
 void hidePaths(ChildState& state) noexcept;
 void makeCwd(ChildState& state) noexcept;
 void pivot(ChildState& state) noexcept;

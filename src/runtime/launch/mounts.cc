@@ -166,6 +166,8 @@ void change(ChildState& state, const Mount& mount) noexcept {
 
 void mountOne(ChildState& state, const Mount& mount) noexcept {
   if (mount.kind == MountKind::kChange) return change(state, mount);
+  if (mount.kind == MountKind::kSymlink)
+    return makeSymlink(state, state.text(mount.source), state.text(mount.target));
   long fd = mount.kind == MountKind::kAttach ? state.fd(mount.fd) : makeFileSystem(state, mount);
   if (fd < 0) return;
   struct stat what {

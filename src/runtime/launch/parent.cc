@@ -9,14 +9,10 @@ namespace {
 
 template <class... Pieces>
 void say(Failure& failure, Step step, long error, Pieces... pieces) noexcept {
+  const Piece all[] = {Piece(pieces)...};
   failure.step = step;
   failure.error = static_cast<int>(error < 0 ? -error : error);
-  Line line(failure.text, sizeof failure.text);
-  (line.add(pieces), ...);
-  if (failure.error == 0) return;
-  const char* words = errorText(failure.error);
-  line.add(": ");
-  words ? line.add(words) : line.add("errno ").add(static_cast<long>(failure.error));
+  Line(failure.text, sizeof failure.text).add(all, sizeof...(pieces)).addError(error);
 }
 
 // A pid namespace is entered by the children of whoever joins it. We join it for one clone and

@@ -63,7 +63,7 @@ class Checker {
 void checkFileSystem(Checker& check, const PlanRoot& root) noexcept {
   const auto text = [&](Text value) { check.text(value); };
   check.list(root.mounts, [&](const Mount& mount) {
-    check.require(mount.kind >= MountKind::kFilesystem && mount.kind <= MountKind::kChange);
+    check.require(mount.kind >= MountKind::kFilesystem && mount.kind <= MountKind::kSymlink);
     check.require(mount.kind != MountKind::kAttach || mount.fd != 0);
     check.require(mount.kind != MountKind::kFilesystem || mount.type.offset != 0);
     check.require(mount.target.size != 0);

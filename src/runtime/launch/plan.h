@@ -68,6 +68,7 @@ enum class MountKind : std::uint32_t {
   kFilesystem = 1,  // fsopen(type) with `options`, attached at `target`
   kAttach = 2,      // move_mount of the detached mount `fd` to `target`: binds, volumes
   kChange = 3,      // attributes and propagation of what is mounted at `target` already
+  kSymlink = 4,     // no mount: a symbolic link at `target` that says `source`
 };
 
 struct MountOption {

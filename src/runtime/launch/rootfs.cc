@@ -68,6 +68,15 @@ void makeDevice(ChildState& state, const Device& device) noexcept {
 
 }  // namespace
 
+void makeSymlink(ChildState& state, const char* target, const char* path) noexcept {
+  const char* name = nullptr;
+  const long parent =
+      state.check(makeParentInside(state.rootFd, path, name), "create symlink ", path);
+  const long made = sysraw::call(__NR_symlinkat, target, parent, name);
+  if (made < 0 && made != -EEXIST) state.fail(made, "create symlink ", path);
+  kernel::close(parent);
+}
+
 void makeDevices(ChildState& state) noexcept {
   for (std::uint32_t i = 0; i < state.root.devices.count; ++i) {
     state.enter(Step::kDevice);
@@ -76,13 +85,7 @@ void makeDevices(ChildState& state) noexcept {
   for (std::uint32_t i = 0; i < state.root.symlinks.count; ++i) {
     state.enter(Step::kDevice);
     const Symlink& link = state.plan.at(state.root.symlinks, i);
-    const char* path = state.text(link.path);
-    const char* name = nullptr;
-    const long parent =
-        state.check(makeParentInside(state.rootFd, path, name), "create symlink ", path);
-    const long made = sysraw::call(__NR_symlinkat, state.text(link.target), parent, name);
-    if (made < 0 && made != -EEXIST) state.fail(made, "create symlink ", path);
-    kernel::close(parent);
+    makeSymlink(state, state.text(link.target), state.text(link.path));
   }
 }
 

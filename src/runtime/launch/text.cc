@@ -99,4 +99,12 @@ const char* errorText(int error) noexcept {
   }
 }
 
+Line& Line::addError(long error) noexcept {
+  if (error < 0) error = -error;
+  if (error == 0) return *this;
+  const char* words = errorText(static_cast<int>(error));
+  add(": ");
+  return words ? add(words) : add("errno ").add(error);
+}
+
 }  // namespace launch

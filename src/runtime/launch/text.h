@@ -27,6 +27,17 @@ struct Quoted {
   const char* text;
 };
 
+// One part of a sentence. Not a template: every sentence is then one array and one call.
+struct Piece {
+  Piece(const char* value) noexcept : text(value) {}
+  Piece(Quoted value) noexcept : text(value.text), quoted(true) {}
+  Piece(long value) noexcept : number(value) {}
+
+  const char* text = nullptr;  // null: the number
+  long number = 0;
+  bool quoted = false;
+};
+
 // Appends to a buffer of fixed size; what does not fit is cut, and the result always ends in a NUL.
 class Line {
  public:
@@ -56,6 +67,15 @@ class Line {
     while (count) put(digits[--count]);
     return *this;
   }
+  Line& add(const Piece* pieces, std::size_t count) noexcept {
+    for (std::size_t i = 0; i < count; ++i) {
+      const Piece& piece = pieces[i];
+      !piece.text ? add(piece.number) : piece.quoted ? add(Quoted{piece.text}) : add(piece.text);
+    }
+    return *this;
+  }
+  // ": no such file or directory"; nothing for 0.
+  Line& addError(long error) noexcept;
   bool cut() const noexcept { return cut_; }
   const char* text() const noexcept { return buffer_; }
   std::size_t length() const noexcept { return used_; }

@@ -235,7 +235,8 @@ void resolveUser(ChildState& state, Identity& identity) noexcept {
     identity.gid = state.root.gid;
     bool homeKnown = false;
     for (std::uint32_t i = 0; i < state.root.env.count && !homeKnown; ++i) {
-      homeKnown = startsWith(state.text(state.plan.at(state.root.env, i)), "HOME=");
+      const Text variable = state.plan.at(state.root.env, i);
+      homeKnown = variable.size > 5 && startsWith(state.text(variable), "HOME=");
     }
     if (!homeKnown && findUser(state, nullptr, identity.uid, entry)) {
       identity.hasHome = true;

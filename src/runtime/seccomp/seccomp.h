@@ -21,7 +21,7 @@ struct Conditions {
 // A profile in Docker's JSON (includes and excludes by caps, arches, minKernel; archMap) -> the OCI
 // rules for this container. Error kInvalidArgument names what is wrong. An empty text: the default
 // profile.
-oci::LinuxSeccomp fromProfile(std::string_view json, const Conditions& conditions);
+oci::Seccomp fromProfile(std::string_view json, const Conditions& conditions);
 // The built-in profile as JSON text.
 std::string_view defaultProfile();
 
@@ -33,6 +33,6 @@ struct Filter {
 // Error kInvalidArgument names the action, operator or architecture that is unknown. System calls
 // that this build does not know are left out, as runc does (profiles name calls of many kernels),
 // and fall to the default action. Thread-safe; the last results are cached by their content.
-Filter compile(const oci::LinuxSeccomp& rules);
+Filter compile(const oci::Seccomp& rules);
 
 }  // namespace seccomp

@@ -29,7 +29,10 @@ std::vector<oci::Mount> defaultMounts(bool privileged, std::int64_t shmSize = 64
 std::vector<std::string> defaultMaskedPaths();
 std::vector<std::string> defaultReadonlyPaths();
 // Device cgroup rules: deny all, then what every container gets.
-std::vector<oci::LinuxDeviceCgroup> defaultDeviceRules(bool privileged);
+std::vector<oci::DeviceCgroup> defaultDeviceRules(bool privileged);
+// What an OCI runtime allows whatever the spec says: mknod of everything, the usual devices,
+// terminals.
+std::vector<oci::DeviceCgroup> runtimeDeviceRules();
 
 // The default spec: namespaces mount, uts, ipc, pid, network (and cgroup where `cgroupNamespace`),
 // the mounts, paths, capabilities and devices above, the default seccomp profile's rules left to

@@ -1,4 +1,5 @@
-// For tests of the launch: a busybox root in a temporary directory, a plan that runs in it, and what it printed.
+// For tests of the launch: a busybox root in a temporary directory, a plan that runs in it, and
+// what it printed.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -44,9 +45,14 @@ class LaunchTest : public ::testing::Test {
     for (const char* dir : {"", "/bin", "/etc", "/proc", "/dev", "/sys", "/tmp", "/data"}) {
       ASSERT_EQ(mkdir((root_ + dir).c_str(), 0755), 0) << dir;
     }
-    ASSERT_EQ(std::system(("cp /bin/busybox " + root_ + "/bin/busybox && ln -s busybox " + root_ + "/bin/sh").c_str()), 0);
-    for (const char* tool : {"true", "cat", "id", "ls", "echo", "mount", "stat", "sleep", "hostname", "readlink", "env",
-                             "touch", "mkdir", "pwd", "grep", "head", "wc", "test", "tty", "ulimit", "stty", "kill", "ps"}) {
+    ASSERT_EQ(std::system(("cp /bin/busybox " + root_ + "/bin/busybox && ln -s busybox " + root_ +
+                           "/bin/sh")
+                              .c_str()),
+              0);
+    for (const char* tool :
+         {"true",     "cat",      "id",  "ls",     "echo",  "mount", "stat", "sleep",
+          "hostname", "readlink", "env", "touch",  "mkdir", "pwd",   "grep", "head",
+          "wc",       "test",     "tty", "ulimit", "stty",  "kill",  "ps"}) {
       ASSERT_EQ(symlink("busybox", (root_ + "/bin/" + tool).c_str()), 0) << tool;
     }
     file("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n");
@@ -77,9 +83,12 @@ class LaunchTest : public ::testing::Test {
     root.newNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
     root.rootfs = writer.fd(cloneOf(root_, true));
     mounts_.clear();
-    addFileSystem(writer, "proc", "/proc", {}, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-    addFileSystem(writer, "tmpfs", "/dev", {{"mode", "755"}, {"size", "65536k"}}, MOUNT_ATTR_NOSUID);
-    addFileSystem(writer, "devpts", "/dev/pts", {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
+    addFileSystem(writer, "proc", "/proc", {},
+                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    addFileSystem(writer, "tmpfs", "/dev", {{"mode", "755"}, {"size", "65536k"}},
+                  MOUNT_ATTR_NOSUID);
+    addFileSystem(writer, "devpts", "/dev/pts",
+                  {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}},
                   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     std::vector<launch::Device> devices;
     const auto device = [&](const char* path, unsigned minor) {
@@ -90,13 +99,14 @@ class LaunchTest : public ::testing::Test {
     device("/dev/full", 7);
     device("/dev/random", 8);
     device("/dev/urandom", 9);
+    devices.push_back({writer.text("/dev/tty"), 0, S_IFCHR | 0666, 5, 0, 0, 0});
     root.devices = writer.list(devices);
-    root.symlinks = writer.list(std::vector<launch::Symlink>{
-        {writer.text("/proc/self/fd"), writer.text("/dev/fd")},
-        {writer.text("/proc/self/fd/0"), writer.text("/dev/stdin")},
-        {writer.text("/proc/self/fd/1"), writer.text("/dev/stdout")},
-        {writer.text("/proc/self/fd/2"), writer.text("/dev/stderr")},
-        {writer.text("pts/ptmx"), writer.text("/dev/ptmx")}});
+    root.symlinks = writer.list(
+        std::vector<launch::Symlink>{{writer.text("/proc/self/fd"), writer.text("/dev/fd")},
+                                     {writer.text("/proc/self/fd/0"), writer.text("/dev/stdin")},
+                                     {writer.text("/proc/self/fd/1"), writer.text("/dev/stdout")},
+                                     {writer.text("/proc/self/fd/2"), writer.text("/dev/stderr")},
+                                     {writer.text("pts/ptmx"), writer.text("/dev/ptmx")}});
     root.argv = writer.texts(argv);
     root.env = writer.texts({"PATH=/usr/local/bin:/bin", "TERM=xterm"});
     root.cwd = writer.text("/");
@@ -104,8 +114,8 @@ class LaunchTest : public ::testing::Test {
   }
 
   void addFileSystem(PlanWriter& writer, const char* type, const char* target,
-                     const std::vector<std::pair<std::string, std::string>>& options, std::uint64_t attributes,
-                     std::uint32_t flags = 0) {
+                     const std::vector<std::pair<std::string, std::string>>& options,
+                     std::uint64_t attributes, std::uint32_t flags = 0) {
     launch::Mount mount{};
     mount.kind = launch::MountKind::kFilesystem;
     mount.flags = flags;
@@ -113,7 +123,8 @@ class LaunchTest : public ::testing::Test {
     mount.target = writer.text(target);
     mount.attributesSet = attributes;
     std::vector<launch::MountOption> list;
-    for (const auto& [key, value] : options) list.push_back({writer.text(key), writer.optionalText(value)});
+    for (const auto& [key, value] : options)
+      list.push_back({writer.text(key), writer.optionalText(value)});
     mount.options = writer.list(list);
     mounts_.push_back(mount);
   }

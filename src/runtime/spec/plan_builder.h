@@ -46,8 +46,9 @@ struct ContainerInputs {
   std::vector<std::string> groups;
 };
 
-// Error kInvalidArgument says which field of the spec is wrong; kNotFound, kInternal which source
-// could not be opened.
+// In builds with SAMPAN_FAULTS a SAMPAN_FAULT of a point "launch.<step>:n:…" goes into the n-th
+// plan that this process builds. Error kInvalidArgument says which field of the spec is wrong;
+// kNotFound, kInternal which source could not be opened.
 Plan buildContainer(const oci::Spec& spec, ContainerInputs inputs);
 
 struct ExecInputs {
@@ -58,7 +59,7 @@ struct ExecInputs {
   std::vector<sys::Fd> preserved;
   std::optional<std::string> user;
   std::vector<std::string> groups;
-  const oci::LinuxSeccomp* seccomp = nullptr;  // of the container's spec; null: unconfined
+  const oci::Seccomp* seccomp = nullptr;  // of the container's spec; null: unconfined
   const sys::HostFacts* host = nullptr;
 };
 
@@ -67,9 +68,5 @@ Plan buildExec(const oci::Process& process, ExecInputs inputs);
 // The checks of buildContainer that need no host: for create requests and `sampan-runtime` before
 // anything is made.
 void validate(const oci::Spec& spec);
-
-// Faults for the plan's steps out of base's fault table, where compiled in (SAMPAN_FAULTS): points
-// "launch.*".
-void addFaultsFromEnvironment(Plan& plan);
 
 }  // namespace spec
