@@ -19,7 +19,7 @@ namespace {
 using base::Code;
 
 constexpr size_t kReadBytes = 16 * 1024;
-constexpr size_t kMaxInbox = 8u << 20;
+constexpr size_t kMaxInbox = 64u << 20;
 
 std::string addressText(const sockaddr_storage& address) {
   char host[INET6_ADDRSTRLEN] = "";
@@ -138,7 +138,10 @@ void ClientConnection::write(std::string_view bytes, const Wait& wait) {
     const Stream::Progress progress = stream_->tryWrite(bytes);
     bytes.remove_prefix(progress.bytes);
     if (progress.bytes > 0) continue;
-    const bool listens = !ended && inbox_.size() < kMaxInbox;
+    if (inbox_.size() > kMaxInbox) {
+      base::fail(Code::kUnavailable, "http: server sends its answer without reading the request");
+    }
+    const bool listens = !ended;
     const auto events = static_cast<short>(progress.need | (listens ? POLLIN : 0));
     const short shown = waitFor(stream_->fd(), events, wait);
     if (listens && (shown & POLLIN) != 0) ended = !peek();
