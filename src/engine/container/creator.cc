@@ -1,0 +1,216 @@
+#include "engine/container/creator.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "engine/container/devices.h"
+#include "engine/container/etc_files.h"
+#include "engine/container/merge.h"
+#include "engine/container/mounts.h"
+#include "engine/container/names.h"
+#include "engine/container/spec_maker.h"
+#include "engine/container/starter.h"
+#include "engine/container/validate.h"
+#include "platform/base/fault.h"
+#include "platform/base/ids.h"
+#include "platform/base/scope_exit.h"
+#include "platform/base/strings.h"
+#include "platform/sys/file.h"
+#include "runtime/spec/defaults.h"
+
+namespace container {
+namespace {
+
+using base::Code;
+
+ImageDefaults defaultsOf(const oci::Image& image) {
+  const auto& c = image.config;
+  ImageDefaults defaults;
+  defaults.user = c.user;
+  defaults.workingDir = c.workingDir;
+  defaults.stopSignal = c.stopSignal;
+  defaults.env.assign(c.env.begin(), c.env.end());
+  defaults.cmd.assign(c.cmd.begin(), c.cmd.end());
+  defaults.entrypoint.assign(c.entrypoint.begin(), c.entrypoint.end());
+  defaults.shell.assign(c.shell.begin(), c.shell.end());
+  defaults.volumes.assign(c.volumes.begin(), c.volumes.end());
+  defaults.exposedPorts.assign(c.exposedPorts.begin(), c.exposedPorts.end());
+  for (const auto& [key, value] : c.labels) defaults.labels.emplace_back(key, value);
+  defaults.healthcheck = c.healthcheck && !c.healthcheck->test.empty() && c.healthcheck->test.front() != "NONE";
+  return defaults;
+}
+
+// "container:name" -> "container:<id>", so that a rename or removal of the other changes nothing.
+void resolvePeers(const Core& core, dockerapi::HostConfig& h) {
+  for (std::string* mode : {&h.networkMode, &h.pidMode, &h.ipcMode}) {
+    if (isContainerMode(*mode)) *mode = "container:" + core.records.get(containerOfMode(*mode))->id;
+  }
+}
+
+std::vector<MountRecord> inheritedMounts(const Core& core, const dockerapi::HostConfig& h) {
+  std::vector<MountRecord> inherited;
+  for (const std::string& from : h.volumesFrom) {
+    const auto [name, mode] = base::cut(from, ':');
+    if (mode && *mode != "ro" && *mode != "rw" && *mode != "z") {
+      base::fail(Code::kInvalidArgument, "invalid mode for volumes-from: {}", *mode);
+    }
+    for (MountRecord mount : core.records.get(std::string(name))->mounts) {
+      if (mount.type == "tmpfs") continue;
+      mount.readWrite = mount.readWrite && (!mode || *mode != "ro");
+      mount.anonymous = false;
+      mount.noCopy = true;
+      inherited.push_back(std::move(mount));
+    }
+  }
+  return inherited;
+}
+
+void fillPaths(dockerapi::HostConfig& h) {
+  if (h.privileged) return;
+  if (h.maskedPaths.isNil()) h.maskedPaths = spec::defaultMaskedPaths();
+  if (h.readonlyPaths.isNil()) h.readonlyPaths = spec::defaultReadonlyPaths();
+}
+
+// The endpoints asked for; the network mode's own is always one of them.
+json::Map<dockerapi::EndpointSettings> endpointsOf(const dockerapi::CreateRequest& request, const dockerapi::HostConfig& h) {
+  json::Map<dockerapi::EndpointSettings> endpoints;
+  if (isContainerMode(h.networkMode)) return endpoints;
+  if (request.networkingConfig) endpoints = request.networkingConfig->endpointsConfig;
+  if (const auto fallback = endpoints.find("default"); fallback != endpoints.end() && h.networkMode == "bridge") {
+    endpoints["bridge"] = fallback->second;
+    endpoints.erase("default");
+  }
+  if (h.networkMode == "none" || h.networkMode == "host") {
+    endpoints.clear();
+  }
+  endpoints.try_emplace(h.networkMode);
+  if (!request.config.macAddress.empty() && endpoints[h.networkMode].macAddress.empty()) {
+    endpoints[h.networkMode].macAddress = request.config.macAddress;
+  }
+  return endpoints;
+}
+
+void checkEndpoints(const json::Map<dockerapi::EndpointSettings>& endpoints) {
+  for (const auto& [name, settings] : endpoints) {
+    const bool created = isUserNetwork(name);
+    if (!settings.links.empty()) base::fail(Code::kNotImplemented, "EndpointsConfig.Links is not implemented");
+    if (settings.ipamConfig && !settings.ipamConfig->linkLocalIPs.empty()) {
+      base::fail(Code::kNotImplemented, "EndpointsConfig.IPAMConfig.LinkLocalIPs is not implemented");
+    }
+    if (!created && settings.ipamConfig && (!settings.ipamConfig->ipv4Address.empty() || !settings.ipamConfig->ipv6Address.empty())) {
+      base::fail(Code::kInvalidArgument, "invalid config for network {}: user specified IP address is supported on user defined networks only", name);
+    }
+    if (!created && !settings.aliases.empty()) {
+      base::fail(Code::kInvalidArgument, "invalid config for network {}: network-scoped aliases are only supported for user-defined networks", name);
+    }
+  }
+}
+
+void checkHost(Core& core, const Record& record) {
+  checkEndpoints(record.networks);
+  lookUpDevices(record.hostConfig);
+  capabilitiesOf(record.hostConfig);
+  seccompOf(core, record.hostConfig);
+  parseExtraHosts({record.hostConfig.extraHosts.begin(), record.hostConfig.extraHosts.end()}, core.networks.gatewayOfDefaultBridge());
+  for (const MountRecord& mount : record.mounts) {
+    if (mount.type == "bind" && !mount.createSource && !sys::statAtIfExists(AT_FDCWD, mount.source, 0)) {
+      base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": bind source path does not exist: {}", mount.source);
+    }
+  }
+  const std::string& mode = record.hostConfig.networkMode;
+  if (isContainerMode(mode) || mode == "host" || mode == "none") return;
+  core.networks.validate(joinRequestOf(record));
+}
+
+std::string freeName(const Core& core, const std::string& asked) {
+  if (!asked.empty()) return checkName(asked);
+  for (int attempt = 0;; ++attempt) {
+    std::string name = generateName(attempt);
+    if (!core.records.find(name)) return name;
+  }
+}
+
+// Volumes of the mounts: made if they are missing; anonymous ones get their names.
+void makeVolumes(Core& core, const dockerapi::HostConfig& h, std::vector<MountRecord>& mounts, std::vector<std::string>& made) {
+  for (MountRecord& mount : mounts) {
+    if (mount.type != "volume") continue;
+    if (!mount.name.empty() && core.volumes.exists(mount.name)) continue;
+    volume::Spec spec;
+    spec.name = mount.name;
+    spec.driver = mount.driver;
+    for (const auto& asked : h.mounts) {
+      if (asked.source != mount.name || cleanPath(asked.target) != mount.destination || !asked.volumeOptions) continue;
+      for (const auto& [key, value] : asked.volumeOptions->labels) spec.labels[key] = value;
+      if (!asked.volumeOptions->driverConfig) continue;
+      for (const auto& [key, value] : asked.volumeOptions->driverConfig->options) spec.options[key] = value;
+    }
+    mount.name = core.volumes.create(spec).name;
+    made.push_back(mount.name);
+  }
+}
+
+}  // namespace
+
+Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions& options) {
+  Created created;
+  if (!request.hostConfig) request.hostConfig.emplace();
+  refuseUnimplemented(request.config, *request.hostConfig);
+  if (request.config.image.empty()) base::fail(Code::kInvalidArgument, "no image specified (Config.Image)");
+  const std::string name = freeName(core, options.name);
+  const image::Image image = core.images.resolve(request.config.image, options.platform);
+
+  Record record;
+  record.id = base::randomId();
+  record.name = name;
+  record.created = base::Time::now();
+  record.config = request.config;
+  record.hostConfig = *request.hostConfig;
+  const ImageDefaults defaults = defaultsOf(image.config);
+  mergeImage(record.config, defaults);
+  created.warnings = validate(record.config, record.hostConfig, core.host);
+  if (defaults.healthcheck) created.warnings.emplace_back("The image declares a HEALTHCHECK, which this engine does not run yet");
+  resolvePeers(core, record.hostConfig);
+  fillPaths(record.hostConfig);
+  const auto argv = commandLine(record.config);
+  record.path = argv.front();
+  record.args.assign(argv.begin() + 1, argv.end());
+  const std::string& mode = record.hostConfig.networkMode;
+  if (record.config.hostname.empty() && !isContainerMode(mode)) {
+    record.config.hostname = mode == "host" || record.hostConfig.utsMode == "host" ? core.host.hostname : base::shortId(record.id);
+  }
+  record.networks = endpointsOf(request, record.hostConfig);
+  record.imageId = image.id.str();
+  record.imageName = request.config.image;
+  for (const auto& layer : image.layers) record.layers.push_back(layer.str());
+  record.mounts = collectMounts(record.config, record.hostConfig, inheritedMounts(core, record.hostConfig));
+  record.storageDriver = core.snapshots.driver();
+  checkHost(core, record);
+  if (!record.hostConfig.portBindings.empty() || record.hostConfig.publishAllPorts) {
+    for (std::string& warning : core.networks.hostPolicyWarnings()) created.warnings.push_back(std::move(warning));
+  }
+
+  std::vector<std::string> made;
+  base::ScopeExit undo{[&] {
+    for (const std::string& volume : made) core.volumes.remove(volume, true);
+    core.snapshots.removeWritable(record.id);
+    sys::removeTree(core.containers.get(), record.id);
+  }};
+  makeVolumes(core, record.hostConfig, record.mounts, made);
+  sys::makeDirs(core.containers.get(), record.id, 0710);
+  core.snapshots.prepareWritable(record.id, image.layers);
+  base::faultPoint("create.record");
+  core.store.write(store::Durability::kDurable, [&](store::Transaction& t) {
+    core.records.insert(t, record);
+    for (const MountRecord& mount : record.mounts) {
+      if (mount.type == "volume") core.volumes.acquire(t, mount.name, record.id);
+    }
+    core.events.append(t, containerEvent(record, "create"));
+  });
+  undo.dismiss();
+  base::faultPoint("create.answer");
+  created.id = record.id;
+  return created;
+}
+
+}  // namespace container

@@ -1,0 +1,203 @@
+#include "engine/container/streams.h"
+
+#include <fcntl.h>
+
+#include <array>
+
+#include "platform/base/error.h"
+#include "platform/base/strings.h"
+#include "platform/sys/file.h"
+
+namespace container {
+namespace {
+
+using base::Code;
+
+constexpr std::string_view kDefaultDetach("\x10\x11", 2);  // ctrl-p, ctrl-q
+
+std::array<char, 8> frameHead(int stream, size_t length) {
+  const auto n = static_cast<std::uint32_t>(length);
+  return {static_cast<char>(stream), 0, 0, 0, static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8), static_cast<char>(n)};
+}
+
+void requireAttachable(const Record& record) {
+  if (record.state.status == Status::kPaused) {
+    base::fail(Code::kConflict, "container {} is paused, unpause the container before attach", record.id);
+  }
+  if (record.state.status == Status::kRestarting) {
+    base::fail(Code::kConflict, "container {} is restarting, wait until the container is running", record.id);
+  }
+}
+
+// Stops when the container's present run ends: what a follower of its log waits for.
+class EndOfRun {
+ public:
+  EndOfRun(Core& core, const View& view) : core_(core), id_(view->id) {
+    if (!view->running()) {
+      source_.stop();
+      return;
+    }
+    registration_ = core_.exits.add(id_, WaitFor::kNextExit, [source = source_](const WaitResult&) { source.stop(); });
+    // It may have ended between the view and the registration.
+    const View now = core_.records.find(id_);
+    if (!now || !now->running()) source_.stop();
+  }
+  ~EndOfRun() {
+    if (registration_ != 0) core_.exits.cancel(id_, registration_);
+  }
+  EndOfRun(const EndOfRun&) = delete;
+  EndOfRun& operator=(const EndOfRun&) = delete;
+  base::StopToken token() const { return source_.token(); }
+
+ private:
+  Core& core_;
+  const std::string id_;
+  base::StopSource source_;
+  std::uint64_t registration_ = 0;
+};
+
+}  // namespace
+
+std::string parseDetachKeys(const std::optional<std::string>& text) {
+  if (!text || text->empty()) return std::string(kDefaultDetach);
+  std::string keys;
+  for (const std::string& key : base::split(*text, ',')) {
+    if (key.size() == 1) {
+      keys += key;
+      continue;
+    }
+    const bool control = key.size() == 6 && key.starts_with("ctrl-");
+    const char c = control ? key[5] : '\0';
+    if (control && c >= 'a' && c <= 'z') {
+      keys += static_cast<char>(c - 'a' + 1);
+    } else if (control && std::string_view("@[\\]^_").find(c) != std::string_view::npos) {
+      keys += static_cast<char>(c == '@' ? 0 : c - 'A' + 1);
+    } else {
+      base::fail(Code::kInvalidArgument, "Invalid detach keys ({}) provided", *text);
+    }
+  }
+  return keys;
+}
+
+void Streams::attach(const std::string& reference, const AttachWish& wish, const std::function<Connection(bool tty)>& hijack) {
+  const std::string keys = parseDetachKeys(wish.detachKeys);
+  const View first = core_.records.get(reference);
+  requireAttachable(*first);
+  const bool tty = first->config.tty;
+  Connection connection = hijack(tty);
+  const std::string id = first->id;
+  if (wish.logs) replayLogs(*first, wish, connection.socket.get());
+  if (!wish.stream) return;
+  task::Attacher attacher;
+  attacher.socket = std::move(connection.socket);
+  attacher.unread = std::move(connection.unread);
+  attacher.in = wish.in && first->config.openStdin;
+  attacher.out = wish.out;
+  attacher.err = wish.err;
+  attacher.framed = !tty;
+  if (tty && attacher.in) attacher.detachKeys = keys;
+  attacher.onDetach = [this, id](bool byKeys) {
+    if (!byKeys) return;
+    if (const View view = core_.records.find(id)) core_.events.publish(containerEvent(*view, "detach"));
+  };
+  // In the strand: either the start under way takes it along, or it is over and the task is there.
+  const auto turn = core_.strands.enter(id);
+  const View view = core_.records.find(id);
+  if (!view) return;  // removed meanwhile: the connection closes
+  core_.events.publish(containerEvent(*view, "attach"));
+  if (view->running()) {
+    core_.tasks.attach(id, std::move(attacher));
+  } else {
+    attachers_.add(id, std::move(attacher));
+  }
+}
+
+void Streams::replayLogs(const Record& record, const AttachWish& wish, int socket) {
+  if (record.hostConfig.logConfig.type == "none") return;
+  const auto directory = sys::openAtIfExists(core_.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
+  if (!directory) return;
+  logs::Query query;
+  query.standardOutput = wish.out;
+  query.standardError = wish.err;
+  logs::JsonFileReader(directory->get(), record.id + "-json.log").read(query, [&](const logs::Entry& entry) {
+    std::string piece;
+    if (!record.config.tty) {
+      const auto head = frameHead(entry.standardError ? 2 : 1, entry.text.size());
+      piece.append(head.data(), head.size());
+    }
+    piece += entry.text;
+    sys::writeAll(socket, piece, "attached client");
+    return true;
+  }, {});
+}
+
+void Streams::startExec(const std::string& id, bool detach, const std::optional<dockerapi::ConsoleSize>& size,
+                        const std::function<Connection(bool tty)>& hijack) {
+  const Exec exec = execs_.startable(id);
+  task::Stdio stdio;
+  stdio.terminal = exec.request.tty;
+  stdio.openStdin = exec.request.attachStdin && !detach;
+  stdio.stdinOnce = true;
+  const auto& asked = size ? size : exec.request.consoleSize;
+  if (asked) {
+    stdio.rows = static_cast<std::uint16_t>((*asked)[0]);
+    stdio.columns = static_cast<std::uint16_t>((*asked)[1]);
+  }
+  if (detach) return execs_.start(id, stdio, {});
+  const std::string keys = parseDetachKeys(exec.request.detachKeys.empty() ? std::nullopt : std::optional(exec.request.detachKeys));
+  Connection connection = hijack(exec.request.tty);
+  const sys::Fd socket = connection.socket.dup();
+  task::Attacher attacher;
+  attacher.socket = std::move(connection.socket);
+  attacher.unread = std::move(connection.unread);
+  attacher.in = exec.request.attachStdin;
+  attacher.out = exec.request.attachStdout;
+  attacher.err = exec.request.attachStderr;
+  attacher.framed = !exec.request.tty;
+  if (exec.request.tty && attacher.in) attacher.detachKeys = keys;
+  attacher.onDetach = [this, id, container = exec.containerId](bool byKeys) {
+    if (!byKeys) return;
+    if (const View view = core_.records.find(container)) core_.events.publish(containerEvent(*view, "exec_detach", {{"execID", id}}));
+  };
+  std::vector<task::Attacher> attachers;
+  attachers.push_back(std::move(attacher));
+  try {
+    execs_.start(id, stdio, std::move(attachers));
+  } catch (const base::Error& error) {
+    // The stream is all that is left to tell it on.
+    std::string text = error.message() + "\r\n";
+    if (!exec.request.tty) {
+      const auto head = frameHead(1, text.size());
+      text.insert(0, head.data(), head.size());
+    }
+    sys::writeAll(socket.get(), text, "attached client");
+  }
+}
+
+void Streams::readLogs(const std::string& reference, const LogsWish& wish, const std::function<void(bool tty)>& begin,
+                       const logs::JsonFileReader::Each& each, const std::function<void()>& idle, const base::StopToken& stop) {
+  const View view = core_.records.get(reference);
+  if (!wish.query.standardOutput && !wish.query.standardError) {
+    base::fail(Code::kInvalidArgument, "You must choose at least one stream");
+  }
+  if (view->hostConfig.logConfig.type == "none") base::fail(Code::kNotImplemented, "configured logging driver does not support reading");
+  const auto directory = sys::openAtIfExists(core_.containers.get(), view->id, O_RDONLY | O_DIRECTORY);
+  if (!directory) base::fail(Code::kConflict, "can not get logs from container which is dead or marked for removal");
+  logs::JsonFileReader reader(directory->get(), view->id + "-json.log");
+  begin(view->config.tty);
+  if (!wish.follow) {
+    reader.read(wish.query, each, stop);
+    idle();
+    return;
+  }
+  const EndOfRun end(core_, view);
+  reader.follow(wish.query, each, idle, end.token(), stop);
+}
+
+void Streams::resize(const std::string& reference, unsigned rows, unsigned columns) {
+  const View view = core_.records.get(reference);
+  if (!view->running()) base::fail(Code::kConflict, "container {} is not running", view->id);
+  core_.tasks.resize(view->id, "", static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns));
+}
+
+}  // namespace container
