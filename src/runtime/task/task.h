@@ -1,5 +1,6 @@
-// Running tasks: an OCI spec, a detached rootfs, a cgroup and stdio become a process under a shim of its own, which
-// outlives the daemon. Knows no names, records, restart policies or events: engine/container decides, this does.
+// Running tasks: an OCI spec, a detached rootfs, a cgroup and stdio become a process under a shim
+// of its own, which outlives the daemon. Knows no names, records, restart policies or events:
+// engine/container decides, this does.
 #pragma once
 
 #include <chrono>
@@ -20,51 +21,57 @@
 
 namespace task {
 
-// What a client that attaches wants; the socket was taken over from HTTP, head sent (http::Released).
+// What a client that attaches wants; the socket was taken over from HTTP, head sent
+// (http::Released).
 struct Attacher {
   sys::Fd socket;
-  std::string unread;        // bytes of stdin that came behind the request
+  std::string unread;  // bytes of stdin that came behind the request
   bool in = false, out = true, err = true;
-  bool framed = true;        // 8-byte stream headers; false with a terminal
-  std::string detachKeys;    // raw bytes of the sequence; empty: none
-  // Called once on the daemon's watcher thread when this client left by its keys (true) or for good (false).
+  bool framed = true;      // 8-byte stream headers; false with a terminal
+  std::string detachKeys;  // raw bytes of the sequence; empty: none
+  // Called once on the daemon's watcher thread, unless start(), exec() or attach() threw, when this
+  // client left by its keys (true) or for good (false).
   std::function<void(bool byKeys)> onDetach;
 };
 
 struct Stdio {
   bool terminal = false;
   bool openStdin = false;
-  bool stdinOnce = false;    // the pipe closes when the first attacher's stdin ends
+  bool stdinOnce = false;  // the pipe closes when the first attacher's stdin ends
   std::uint16_t rows = 0, columns = 0;
 };
 
 // The json-file log that the shim writes.
 struct LogPlan {
-  bool enabled = true;       // false: driver none
-  sys::Fd directory;         // of the files; "<id>-json.log", ".1", …
+  bool enabled = true;  // false: driver none
+  sys::Fd directory;    // of the files; "<id>-json.log", ".1", …
   std::string fileName;
   std::int64_t maxSize = 100 << 20;  // bytes; 0: never rotate
   int maxFiles = 3;
-  std::string attributes;    // JSON object text for "attrs", or empty
+  std::string attributes;        // JSON object text for "attrs", or empty; at most 64 KiB
+  std::uint64_t generation = 0;  // number of the first file in the log's sequence; 0: 1
 };
 
-// A directory or file on the host, opened by the engine, that is mounted at `spec.mounts[i].destination`.
+// A directory or file on the host, opened by the engine, that is mounted at
+// `spec.mounts[i].destination`.
 struct MountSource {
-  std::string destination;   // of the spec's mount that this is the source of
-  sys::Fd source;            // O_PATH, or a detached mount
+  std::string destination;  // of the spec's mount that this is the source of
+  sys::Fd source;           // O_PATH, or a detached mount
 };
 
 struct StartRequest {
-  std::string id;            // 64 hex
+  std::string id;  // 64 hex
   oci::Spec spec;
-  sys::Fd rootfs;            // detached mount (snapshot::Snapshotter::open)
-  sys::Fd netns;             // empty: the host's
+  sys::Fd rootfs;  // detached mount (snapshot::Snapshotter::open)
+  sys::Fd netns;   // empty: the host's
   std::vector<MountSource> mounts;
-  std::string cgroupPath;    // relative to every hierarchy's root: "sampan/<id>"
+  std::string cgroupPath;  // relative to every hierarchy's root: "sampan/<id>"
   Stdio stdio;
   LogPlan log;
   std::vector<Attacher> attachers;
-  bool init = false;         // sampan-init as PID 1
+  bool init = false;  // sampan-init as PID 1
+  std::string user;   // "user[:group]", resolved inside the container; empty: spec.process.user
+  std::vector<std::string> groups;  // --group-add, by name or number
 };
 
 struct Running {
@@ -72,7 +79,8 @@ struct Running {
   base::Time startedAt;
 };
 
-// Failed before or at execve. `exitCode` as `docker run` reports it: 126 not executable, 127 not found, 128 else.
+// Failed before or at execve. `exitCode` as `docker run` reports it: 126 not executable, 127 not
+// found, 128 else.
 class StartError : public base::Error {
  public:
   StartError(base::Code code, std::string message, int sysErrno, int exitCodeOfRun)
@@ -82,45 +90,59 @@ class StartError : public base::Error {
 
 struct Exit {
   std::string id;
-  std::string exec;          // empty: the task itself
-  int code = 0;              // 128 + signal; 255 when unknown
+  std::string exec;  // empty: the task itself
+  int code = 0;      // 128 + signal; 255 when unknown
   bool oomKilled = false;
-  bool known = true;         // false: the shim died with the status; `code` is 255
-  std::string error;         // why, when not known
+  bool known = true;  // false: the shim died with the status; `code` is 255
+  std::string error;  // why, when not known
   base::Time at;
 };
 
 struct ExecRequest {
-  std::string id;            // of the task
-  std::string exec;          // id of this exec, 64 hex
+  std::string id;    // of the task
+  std::string exec;  // id of this exec, 64 hex
   oci::Process process;
+  std::string user;  // as in StartRequest
+  std::vector<std::string> groups;
+  const oci::Seccomp* seccomp =
+      nullptr;  // of the container's spec; null: unconfined. Valid during exec()
   Stdio stdio;
   std::vector<Attacher> attachers;
 };
 
+// Where the log of a running task stands; published by its shim without a message.
+struct LogPosition {
+  std::uint64_t generation = 0;  // counts files, by rotation or truncation
+  std::uint64_t offset = 0;      // bytes of the current file that are complete records
+  std::uint64_t inode = 0;       // of the current file
+  std::uint64_t dropped = 0;     // records lost to a full disk
+};
+
 struct Recovered {
   std::string id;
-  std::optional<Running> running;   // or
-  std::optional<Exit> exit;         // ended while no daemon was there
-  std::vector<std::string> execs;   // still running
+  std::optional<Running> running;  // or
+  std::optional<Exit> exit;        // ended while no daemon was there
+  std::vector<std::string> execs;  // still running
 };
 
 struct Options {
   sys::HostFacts host;
-  sys::Fd execRoot;                 // tmpfs directory; sockets and exit records below "task/<id>"
-  std::string shimProgram;          // path; read once into a sealed memfd
+  sys::Fd execRoot;         // tmpfs directory; sockets and exit records below "task/<id>"
+  std::string shimProgram;  // path; read once into a sealed memfd
   std::string initProgram;
   cgroup::Driver* cgroups = nullptr;
 };
 
-// Thread-safe; operations on one task are serialised by the caller (the container's queue), exits come at any time.
+// Thread-safe; operations on one task are serialised by the caller (the container's queue), exits
+// come at any time.
 class Tasks {
  public:
   explicit Tasks(Options options);
   ~Tasks();
 
-  // Runs on one watcher thread; must not block. Called exactly once a task and once an exec, also for those that
-  // recover() reported running. The exit record on tmpfs stays until forget().
+  // Runs on one watcher thread; must not block, and may come before start() or exec() has returned.
+  // Called exactly once a task and once an exec, also for those that recover() reported running.
+  // The exit record on tmpfs stays until forget().
   void onExit(std::function<void(const Exit&)> callback);
 
   // Finds the shims of an earlier daemon: connects again, reads exit records. Before any start.
@@ -130,15 +152,24 @@ class Tasks {
   Running start(StartRequest request);
   // False: already gone.
   bool signal(const std::string& id, int signal);
-  void killAll(const std::string& id);              // every process of the cgroup
+  void killAll(const std::string& id);  // every process of the cgroup
   void pause(const std::string& id);
   void resume(const std::string& id);
-  void resize(const std::string& id, const std::string& exec, std::uint16_t rows, std::uint16_t columns);
+  void resize(const std::string& id, const std::string& exec, std::uint16_t rows,
+              std::uint16_t columns);
   void attach(const std::string& id, Attacher attacher);
-  Running exec(ExecRequest request);                // exit comes by onExit with `exec` set
+  Running exec(ExecRequest request);  // exit comes by onExit with `exec` set
   bool signalExec(const std::string& id, const std::string& exec, int signal);
+  void closeStdin(const std::string& id);
+  // nullopt: no such task, or not started.
+  std::optional<LogPosition> logPosition(const std::string& id) const;
+  // Descriptors (at most 4 under one of 8 keys) that the shim holds for a later daemon; an empty
+  // list removes them.
+  void keep(const std::string& id, std::uint32_t key, const std::vector<int>& fds);
+  std::vector<sys::Fd> kept(const std::string& id, std::uint32_t key) const;
   std::vector<int> processes(const std::string& id) const;  // host pids of the cgroup
-  // The engine has the exit on record: removes the exit record, the shim's leftovers and the cgroup.
+  // The engine has the exit on record: removes the exit record, the shim's leftovers and the
+  // cgroup.
   void forget(const std::string& id);
 
  private:

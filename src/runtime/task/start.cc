@@ -1,0 +1,215 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "platform/base/fault.h"
+#include "platform/base/log.h"
+#include "platform/base/scope_exit.h"
+#include "platform/sys/check.h"
+#include "platform/sys/file.h"
+#include "platform/sys/process.h"
+#include "runtime/task/errors.h"
+#include "runtime/task/tasks_impl.h"
+
+namespace task {
+
+namespace {
+
+constexpr char kInitPath[] = "/sbin/docker-init";  // where docker puts it, so that images find it
+constexpr std::chrono::milliseconds kRemovePatience{2000};
+
+std::pair<sys::Fd, sys::Fd> makePipe() {
+  int fds[2];
+  sys::check(::pipe2(fds, O_CLOEXEC), "pipe2");
+  return {sys::Fd(fds[0]), sys::Fd(fds[1])};
+}
+
+// Process 1 becomes sampan-init, bound into the container read-only.
+void putInit(StartRequest& request, const std::string& program) {
+  auto& args = request.spec.process->args;
+  args.insert(args.begin(), {kInitPath, "--"});
+  oci::Mount mount;
+  mount.destination = kInitPath;
+  mount.type = "bind";
+  mount.source = program;
+  mount.options = {"bind", "ro"};
+  request.spec.mounts.push_back(mount);
+  request.mounts.push_back({kInitPath, sys::openAt(AT_FDCWD, program, O_PATH)});
+}
+
+}  // namespace
+
+Pipes makePipes(const Stdio& stdio) {
+  Pipes pipes;
+  if (stdio.terminal) return pipes;
+  if (stdio.openStdin) {
+    auto [read, write] = makePipe();
+    pipes.theirs[0] = std::move(read);
+    pipes.ours.push_back(std::move(write));
+  }
+  for (int i : {1, 2}) {
+    auto [read, write] = makePipe();
+    pipes.theirs[i] = std::move(write);
+    pipes.ours.push_back(std::move(read));
+  }
+  return pipes;
+}
+
+std::optional<std::string> userText(const std::string& user, const std::vector<std::string>& groups,
+                                    const oci::User& numbers) {
+  if (!user.empty()) return user;
+  if (groups.empty()) return std::nullopt;
+  // Names among the groups are looked up only together with a user.
+  return fmt::format("{}:{}", numbers.uid, numbers.gid);
+}
+
+std::uint32_t stdioFlags(const Stdio& stdio) {
+  return (stdio.terminal ? shimwire::kTerminal : 0) | (stdio.openStdin ? shimwire::kOpenStdin : 0) |
+         (stdio.stdinOnce ? shimwire::kStdinOnce : 0);
+}
+
+spec::Plan Tasks::Impl::plan(StartRequest& request, const cgroup::Group& group,
+                             Pipes& pipes) const {
+  if (!request.spec.process) base::fail(base::Code::kInvalidArgument, "the spec has no process");
+  oci::Process& process = *request.spec.process;
+  process.terminal = request.stdio.terminal;
+  if (request.stdio.terminal && request.stdio.rows != 0) {
+    process.consoleSize = oci::Box{.height = request.stdio.rows, .width = request.stdio.columns};
+  }
+  // Absent would mean the shim's own, which the kernel's OOM killer spares.
+  if (!process.oomScoreAdj) process.oomScoreAdj = 0;
+  if (request.init) putInit(request, options.initProgram);
+
+  spec::ContainerInputs inputs;
+  inputs.rootfs = std::move(request.rootfs);
+  if (request.netns.valid()) inputs.netns = std::move(request.netns);
+  for (MountSource& mount : request.mounts) {
+    inputs.mounts.push_back({mount.destination, std::move(mount.source)});
+  }
+  inputs.cgroup = &group;
+  inputs.driver = options.cgroups;
+  inputs.cgroupPath = request.cgroupPath;
+  inputs.host = &options.host;
+  for (int i = 0; i < 3; ++i) inputs.stdio[i] = std::move(pipes.theirs[i]);
+  inputs.user = userText(request.user, request.groups, process.user);
+  inputs.groups = request.groups;
+  return spec::buildContainer(request.spec, std::move(inputs));
+}
+
+void Tasks::Impl::sendStart(shim::Client& client, StartRequest& request, const spec::Plan& plan,
+                            const cgroup::Group& group, const Pipes& pipes) const {
+  auto start = shimwire::make<shimwire::Start>(0, shimwire::kQuiet);
+  start.version = shimwire::kVersion;
+  start.flags = stdioFlags(request.stdio);
+  start.planBytes = static_cast<std::uint32_t>(plan.bytes.size());
+  start.planFds = static_cast<std::uint32_t>(plan.fds.size());
+  start.rows = request.stdio.rows;
+  start.columns = request.stdio.columns;
+  shim::setId(start.id, request.id);
+  std::memcpy(start.fault, shimFault.data(), std::min(shimFault.size(), sizeof start.fault - 1));
+
+  const sys::Fd planFile = shim::sealed("sampan-plan", plan.bytes);
+  sys::Fd attributes;
+  std::vector<int> fds{planFile.get()};
+  for (const sys::Fd& fd : pipes.ours) fds.push_back(fd.get());
+  if (request.log.enabled) {
+    if (request.log.fileName.size() >= sizeof start.logName) {
+      base::fail(base::Code::kInvalidArgument, "log file name is too long: {}",
+                 request.log.fileName);
+    }
+    start.flags |= shimwire::kLog;
+    start.logFiles = static_cast<std::uint32_t>(std::max(request.log.maxFiles, 1));
+    start.logSize = request.log.maxSize;
+    start.logGeneration = request.log.generation;
+    std::memcpy(start.logName, request.log.fileName.data(), request.log.fileName.size());
+    fds.push_back(request.log.directory.get());
+  }
+  if (group.oomEvents.valid()) {
+    start.flags |= shimwire::kOomCount;
+    fds.push_back(group.oomEvents.get());
+  }
+  if (request.log.enabled && !request.log.attributes.empty()) {
+    if (request.log.attributes.size() > shimwire::kMaxAttributes) {
+      base::fail(base::Code::kInvalidArgument, "log attributes are larger than 64 KiB");
+    }
+    start.flags |= shimwire::kAttributes;
+    attributes = shim::sealed("sampan-log-attributes", request.log.attributes);
+    fds.push_back(attributes.get());
+  }
+  sendWithPlanFds(client, start, std::move(fds), plan.numbers());
+}
+
+Running Tasks::Impl::start(StartRequest request) {
+  if (find(request.id)) base::fail(base::Code::kConflict, "task {} exists already", request.id);
+  auto entry = std::make_shared<Entry>();
+  entry->id = request.id;
+  entry->cgroupPath = request.cgroupPath;
+  sys::removeTree(directory.get(), request.id);
+  entry->directory = sys::makeDirs(directory.get(), request.id, 0700);
+  shim::Program::Spawned spawned;
+  bool cgroupMade = false;
+  base::ScopeExit undo([&] { undoStart(*entry, spawned, cgroupMade); });
+
+  shim::writeStatus(entry->directory.get(), request.cgroupPath);
+  // The shim comes up on another CPU while the plan is made.
+  spawned = program.spawn(request.id, entry->directory.get());
+  base::faultPoint("task.spawned");
+  const oci::Resources none;
+  const bool limited = request.spec.linux && request.spec.linux->resources;
+  const cgroup::Group group =
+      options.cgroups->create(request.cgroupPath, limited ? *request.spec.linux->resources : none);
+  cgroupMade = true;
+  Pipes pipes = makePipes(request.stdio);
+  {
+    const spec::Plan launchPlan = plan(request, group, pipes);
+    sendStart(*spawned.client, request, launchPlan, group, pipes);
+  }
+  pipes = {};
+  for (Attacher& attacher : request.attachers)
+    attach(*entry, *spawned.client, shimwire::kTask, attacher, true);
+  base::faultPoint("task.go");
+  const shim::Answer answer = spawned.client->request(shimwire::make<shimwire::Go>());
+  base::faultPoint("task.started");
+  if (answer.reply.failed != 0) throw startError(answer.reply);
+  undo.dismiss();
+
+  entry->running = {answer.reply.pid, base::Time{answer.reply.timeNs}};
+  // Gone already: its exit is on the way, and a signal or exec finds nobody.
+  if (auto pidfd = sys::openPidfd(answer.reply.pid)) entry->pidfd = std::move(*pidfd);
+  insert(entry);
+  {
+    const base::Lock lock(entry->mutex);
+    entry->client = spawned.client;
+  }
+  reapLater(std::move(spawned.process));
+  watch(entry, spawned.client);
+  return entry->running;
+}
+
+void Tasks::Impl::undoStart(Entry& entry, shim::Program::Spawned& spawned, bool cgroupMade) const {
+  const auto quietly = [&](const char* step, auto&& body) {
+    try {
+      body();
+    } catch (const base::Error& error) {
+      base::log::warn("undo of a failed start",
+                      {{"container", entry.id}, {"step", step}, {"error", error.message()}});
+    }
+  };
+  if (spawned.client) {
+    spawned.client->close();
+    // It leaves by itself: nothing runs under it, or its answer was a refusal. One that died is
+    // gone anyway.
+    quietly("wait for the shim", [&] {
+      if (cgroupMade) options.cgroups->killAll(entry.cgroupPath);
+      sys::waitFor(spawned.process);
+    });
+  }
+  if (cgroupMade)
+    quietly("remove the cgroup",
+            [&] { options.cgroups->remove(entry.cgroupPath, kRemovePatience); });
+  quietly("remove the directory", [&] { sys::removeTree(directory.get(), entry.id); });
+}
+
+}  // namespace task
