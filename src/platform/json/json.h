@@ -46,6 +46,10 @@ void parseInto(std::string_view text, T& target, const ReadOptions& options = {}
 template <class T>
 std::string write(const T& value, const WriteOptions& options = {});
 
+// Tells `recorder` (writer.h) what the value consists of.
+template <class T>
+void record(const T& value, Recorder& recorder);
+
 }  // namespace json
 
 #include "platform/json/json_impl.h"

@@ -371,6 +371,12 @@ std::string write(const T& value, const WriteOptions& options) {
   return impl::writeText(&value, Codec<T>::ops(), options);
 }
 
+template <class T>
+void record(const T& value, Recorder& recorder) {
+  Writer writer(recorder);
+  Codec<T>::ops().write(writer, &value);
+}
+
 // Compiled once, in json_impl.cc.
 JSON_TYPE_EXTERN(bool);
 JSON_TYPE_EXTERN(int);

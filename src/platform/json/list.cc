@@ -19,7 +19,7 @@ void jsonRead(Reader& reader, Set& target) {
 }
 
 void jsonWrite(Writer& writer, const Set& value) {
-  if (value.isNil()) return writer.null();
+  if (value.isNil()) return writer.nil();
   writer.beginObject();
   for (const std::string& name : value) {
     writer.key(name);

@@ -59,7 +59,7 @@ struct GoContainerKind {
     target.given = !null;
   }
   static void write(Writer& writer, const Container& value) {
-    if (value.isNil()) return writer.null();
+    if (value.isNil()) return writer.nil();
     Codec<Base>::ops().write(writer, static_cast<const Base*>(&value));
   }
   static bool empty(const Container& value) { return value.empty(); }

@@ -78,27 +78,37 @@ std::string quote(std::string_view text, bool escapeHtml) {
 }
 
 void Writer::comma() {
+  if (recorder_) return;
   if (need_comma_) out_ += ',';
   need_comma_ = false;
 }
 
 void Writer::null() {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kNull, {});
   out_ += "null";
   need_comma_ = true;
 }
 
+void Writer::nil() {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kNil, {});
+  null();
+}
+
 void Writer::boolean(bool value) {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kBool, value ? "true" : "false");
   out_ += value ? "true" : "false";
   need_comma_ = true;
 }
 
 void Writer::integer(std::int64_t value) {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kInteger, std::to_string(value));
   char buffer[24];
   out_.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
   need_comma_ = true;
 }
 
 void Writer::unsignedInteger(std::uint64_t value) {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kInteger, std::to_string(value));
   char buffer[24];
   out_.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
   need_comma_ = true;
@@ -107,6 +117,11 @@ void Writer::unsignedInteger(std::uint64_t value) {
 // As Go: shortest digits that read back the same, exponent form below 1e-6 and from 1e21, "e-09" as
 // "e-9".
 void Writer::number(double value) {
+  if (recorder_) {
+    std::string text;
+    Writer(text).number(value);
+    return recorder_->scalar(Recorder::Kind::kFloat, text);
+  }
   if (!std::isfinite(value))
     base::fail(base::Code::kInvalidArgument, "json: unsupported value: {}",
                std::isnan(value) ? "NaN"
@@ -129,42 +144,50 @@ void Writer::number(double value) {
 }
 
 void Writer::string(std::string_view value) {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kString, value);
   appendQuoted(out_, value, escape_html_);
   need_comma_ = true;
 }
 
 void Writer::raw(std::string_view text) {
+  if (recorder_) return recorder_->raw(text);
   out_ += text.empty() ? std::string_view("null") : text;
   need_comma_ = true;
 }
 
 void Writer::beginObject() {
+  if (recorder_) return recorder_->beginMap();
   out_ += '{';
   need_comma_ = false;
 }
 
 void Writer::key(std::string_view name) {
+  if (recorder_) return recorder_->key(name);
   comma();
   appendQuoted(out_, name, escape_html_);
   out_ += ':';
 }
 
 void Writer::endObject() {
+  if (recorder_) return recorder_->end();
   out_ += '}';
   need_comma_ = true;
 }
 
 void Writer::beginArray() {
+  if (recorder_) return recorder_->beginList();
   out_ += '[';
   need_comma_ = false;
 }
 
 void Writer::endArray() {
+  if (recorder_) return recorder_->end();
   out_ += ']';
   need_comma_ = true;
 }
 
 void Writer::writeStruct(const void* object, const StructInfo& info) {
+  if (recorder_) return recordStruct(object, info);
   beginObject();
   for (const StructInfo::Line& line : info.lines) {
     const void* member = static_cast<const char*>(object) + line.offset;
@@ -187,6 +210,18 @@ void Writer::writeStruct(const void* object, const StructInfo& info) {
     }
   }
   endObject();
+}
+
+void Writer::recordStruct(const void* object, const StructInfo& info) {
+  recorder_->beginStruct(info.goName);
+  for (const StructInfo::Line& line : info.lines) {
+    const void* member = static_cast<const char*>(object) + line.offset;
+    const bool omitted = ((line.flags & kOmitEmpty) && line.ops->empty(member)) ||
+                         ((line.flags & kOmitZero) && line.ops->zero(member));
+    recorder_->field(line.name, omitted, line.flags & kNullIfEmpty);
+    line.ops->write(*this, member);
+  }
+  recorder_->end();
 }
 
 namespace {

@@ -16,12 +16,34 @@ struct WriteOptions {
   int indent = 0;  // spaces a level; 0: one line
 };
 
+// Hears what a Writer would write, before it is text: struct or map, what is left out and why. For
+// those who need a value's Go shape and not its JSON (templates).
+class Recorder {
+ public:
+  enum class Kind { kNull, kNil, kBool, kInteger, kFloat, kString };
+
+  virtual ~Recorder() = default;
+  virtual void scalar(Kind kind, std::string_view text) = 0;  // kNil: a nil list or map
+  virtual void raw(std::string_view json) = 0;
+  virtual void beginStruct(std::string_view goName) = 0;
+  // Before each member's value. `omitted`: JSON leaves it out; `nullIfEmpty`: JSON shows it as null
+  // while empty.
+  virtual void field(std::string_view name, bool omitted, bool nullIfEmpty) = 0;
+  virtual void beginMap() = 0;
+  virtual void key(std::string_view name) = 0;
+  virtual void beginList() = 0;
+  virtual void end() = 0;
+};
+
 class Writer {
  public:
   explicit Writer(std::string& out, bool escapeHtml = false)
       : out_(out), escape_html_(escapeHtml) {}
+  // Nothing is written: `recorder` hears it all.
+  explicit Writer(Recorder& recorder) : out_(unused_), recorder_(&recorder) {}
 
   void null();
+  void nil();  // of a list or map: null
   void boolean(bool value);
   void integer(std::int64_t value);
   void unsignedInteger(std::uint64_t value);
@@ -42,8 +64,12 @@ class Writer {
  private:
   void comma();
 
+  void recordStruct(const void* object, const StructInfo& info);
+
+  std::string unused_;
   std::string& out_;
-  bool escape_html_;
+  Recorder* recorder_ = nullptr;
+  bool escape_html_ = false;
   bool need_comma_ = false;
 };
 
