@@ -1,6 +1,7 @@
-// Namespaces that outlive one process: the network namespace (later also user, ipc, uts, pid) of a container, of
-// containers that join it (container:ID), or of a pod. Reference counted in the database; pinned by bind mounts
-// below the exec root so that they survive the daemon, and found again by name after its death.
+// Namespaces that outlive one process: the network namespace (later also user, ipc, uts, pid) of a
+// container, of containers that join it (container:ID), or of a pod. Reference counted in the
+// database; pinned by bind mounts below the exec root so that they survive the daemon, and found
+// again by name after its death.
 #pragma once
 
 #include <functional>
@@ -14,18 +15,21 @@
 namespace sandbox {
 
 struct Sandbox {
-  std::string id;       // the container's id that made it
-  std::string netns;    // path of the pin: <exec-root>/netns/<short id>, what the API shows as SandboxKey
+  std::string id;  // the container's id that made it
+  std::string
+      netns;  // path of the pin: <exec-root>/netns/<short id>, what the API shows as SandboxKey
 };
 
 // Thread-safe.
 class Sandboxes {
  public:
-  // Sweeps pins without a row and rows of an earlier boot. `execRoot` is a directory on tmpfs (/run/sampan).
+  // Sweeps pins without a row and rows of an earlier boot. `execRoot` is a directory on tmpfs
+  // (/run/sampan).
   Sandboxes(store::Store& store, sys::Fd execRoot);
   ~Sandboxes();
 
-  // A new network namespace, pinned, with lo up; one reference. Idempotent for the same id. About 0.4 ms.
+  // A new network namespace, pinned, with lo up; one reference. Idempotent for the same id. About
+  // 0.4 ms.
   Sandbox create(const std::string& id);
   // One more or one less user; the last release unpins. Unknown ids are fine for release.
   void addReference(const std::string& id);
@@ -41,8 +45,9 @@ class Sandboxes {
   std::unique_ptr<Impl> impl_;
 };
 
-// Runs `body` with the calling code inside `netns` on a short-lived thread (never a pooled one) and rethrows what it
-// throws. For netlink sockets, which stay bound to the namespace they were opened in.
+// Runs `body` with the calling code inside `netns` on a short-lived thread (never a pooled one) and
+// rethrows what it throws. For netlink sockets, which stay bound to the namespace they were opened
+// in.
 void inNamespace(int netns, const std::function<void()>& body);
 
 }  // namespace sandbox
