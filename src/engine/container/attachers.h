@@ -1,4 +1,5 @@
-// Clients that attached before the container runs: they are handed to its shim at the start, so that no byte is missed.
+// Clients that attached before the container runs: they are handed to its shim at the start, so
+// that no byte is missed.
 #pragma once
 
 #include <map>

@@ -2,7 +2,8 @@
 
 namespace container {
 
-events::Event containerEvent(const Record& record, std::string action, const std::map<std::string, std::string>& extra) {
+events::Event containerEvent(const Record& record, std::string action,
+                             const std::map<std::string, std::string>& extra) {
   events::Event event;
   event.type = "container";
   event.action = std::move(action);
@@ -14,7 +15,8 @@ events::Event containerEvent(const Record& record, std::string action, const std
   return event;
 }
 
-void changeRecord(Core& core, store::Durability durability, const std::string& id, const std::function<void(Record&)>& change,
+void changeRecord(Core& core, store::Durability durability, const std::string& id,
+                  const std::function<void(Record&)>& change,
                   const std::function<void(store::Transaction&, const Record&)>& alongside) {
   Record record = *core.records.get(id);
   change(record);

@@ -1,5 +1,5 @@
-// What the services of this library share: the mechanisms below, made by engine/wiring, and the engine's own tables.
-// Holds no behaviour.
+// What the services of this library share: the mechanisms below, made by engine/wiring, and the
+// engine's own tables. Holds no behaviour.
 #pragma once
 
 #include <functional>
@@ -24,16 +24,16 @@
 namespace container {
 
 struct Settings {
-  std::string dataRoot;                 // absolute
+  std::string dataRoot;  // absolute
   std::string execRoot;
-  std::string instance;                 // prefixes the cgroup parent: "sampan-<instance>"
-  std::string cgroupParent;             // "sampan" or "sampan-<instance>"
+  std::string instance;      // prefixes the cgroup parent: "sampan-<instance>"
+  std::string cgroupParent;  // "sampan" or "sampan-<instance>"
   std::vector<std::string> dns, dnsSearch, dnsOptions;  // daemon-wide
   std::string defaultLogDriver = "json-file";
   std::vector<std::pair<std::string, std::string>> logOptions;  // daemon.json log-opts
   std::vector<std::string> proxyEnvironment;  // NAME=value for containers: none unless configured
   bool initByDefault = false;
-  int defaultStopTimeout = 10;          // seconds
+  int defaultStopTimeout = 10;  // seconds
 };
 
 struct Core {
@@ -41,7 +41,7 @@ struct Core {
   const Settings settings;
   const sys::HostFacts& host;
   const std::string bootId;
-  sys::Fd containers;                   // <dataRoot>/containers
+  sys::Fd containers;  // <dataRoot>/containers
 
   store::Store& store;
   events::Bus& events;
@@ -59,16 +59,19 @@ struct Core {
   Workers workers;
 
   std::string cgroupOf(const std::string& id) const { return settings.cgroupParent + "/" + id; }
-  std::string directoryOf(const std::string& id) const { return settings.dataRoot + "/containers/" + id; }
+  std::string directoryOf(const std::string& id) const {
+    return settings.dataRoot + "/containers/" + id;
+  }
 };
 
 // An event of a container, with the attributes that clients filter by.
 events::Event containerEvent(const Record& record, std::string action,
                              const std::map<std::string, std::string>& extra = {});
 
-// Reads, changes and writes a record in one writer closure, together with `alongside`. The caller is in its strand.
-// Error kNotFound when it is gone.
-void changeRecord(Core& core, store::Durability durability, const std::string& id, const std::function<void(Record&)>& change,
+// Reads, changes and writes a record in one writer closure, together with `alongside`. The caller
+// is in its strand. Error kNotFound when it is gone.
+void changeRecord(Core& core, store::Durability durability, const std::string& id,
+                  const std::function<void(Record&)>& change,
                   const std::function<void(store::Transaction&, const Record&)>& alongside = {});
 
 }  // namespace container

@@ -37,7 +37,8 @@ ImageDefaults defaultsOf(const oci::Image& image) {
   defaults.volumes.assign(c.volumes.begin(), c.volumes.end());
   defaults.exposedPorts.assign(c.exposedPorts.begin(), c.exposedPorts.end());
   for (const auto& [key, value] : c.labels) defaults.labels.emplace_back(key, value);
-  defaults.healthcheck = c.healthcheck && !c.healthcheck->test.empty() && c.healthcheck->test.front() != "NONE";
+  defaults.healthcheck =
+      c.healthcheck && !c.healthcheck->test.empty() && c.healthcheck->test.front() != "NONE";
   return defaults;
 }
 
@@ -73,11 +74,13 @@ void fillPaths(dockerapi::HostConfig& h) {
 }
 
 // The endpoints asked for; the network mode's own is always one of them.
-json::Map<dockerapi::EndpointSettings> endpointsOf(const dockerapi::CreateRequest& request, const dockerapi::HostConfig& h) {
+json::Map<dockerapi::EndpointSettings> endpointsOf(const dockerapi::CreateRequest& request,
+                                                   const dockerapi::HostConfig& h) {
   json::Map<dockerapi::EndpointSettings> endpoints;
   if (isContainerMode(h.networkMode)) return endpoints;
   if (request.networkingConfig) endpoints = request.networkingConfig->endpointsConfig;
-  if (const auto fallback = endpoints.find("default"); fallback != endpoints.end() && h.networkMode == "bridge") {
+  if (const auto fallback = endpoints.find("default");
+      fallback != endpoints.end() && h.networkMode == "bridge") {
     endpoints["bridge"] = fallback->second;
     endpoints.erase("default");
   }
@@ -94,15 +97,24 @@ json::Map<dockerapi::EndpointSettings> endpointsOf(const dockerapi::CreateReques
 void checkEndpoints(const json::Map<dockerapi::EndpointSettings>& endpoints) {
   for (const auto& [name, settings] : endpoints) {
     const bool created = isUserNetwork(name);
-    if (!settings.links.empty()) base::fail(Code::kNotImplemented, "EndpointsConfig.Links is not implemented");
+    if (!settings.links.empty())
+      base::fail(Code::kNotImplemented, "EndpointsConfig.Links is not implemented");
     if (settings.ipamConfig && !settings.ipamConfig->linkLocalIPs.empty()) {
-      base::fail(Code::kNotImplemented, "EndpointsConfig.IPAMConfig.LinkLocalIPs is not implemented");
+      base::fail(Code::kNotImplemented,
+                 "EndpointsConfig.IPAMConfig.LinkLocalIPs is not implemented");
     }
-    if (!created && settings.ipamConfig && (!settings.ipamConfig->ipv4Address.empty() || !settings.ipamConfig->ipv6Address.empty())) {
-      base::fail(Code::kInvalidArgument, "invalid config for network {}: user specified IP address is supported on user defined networks only", name);
+    if (!created && settings.ipamConfig &&
+        (!settings.ipamConfig->ipv4Address.empty() || !settings.ipamConfig->ipv6Address.empty())) {
+      base::fail(Code::kInvalidArgument,
+                 "invalid config for network {}: user specified IP address is supported on user "
+                 "defined networks only",
+                 name);
     }
     if (!created && !settings.aliases.empty()) {
-      base::fail(Code::kInvalidArgument, "invalid config for network {}: network-scoped aliases are only supported for user-defined networks", name);
+      base::fail(Code::kInvalidArgument,
+                 "invalid config for network {}: network-scoped aliases are only supported for "
+                 "user-defined networks",
+                 name);
     }
   }
 }
@@ -112,10 +124,14 @@ void checkHost(Core& core, const Record& record) {
   lookUpDevices(record.hostConfig);
   capabilitiesOf(record.hostConfig);
   seccompOf(core, record.hostConfig);
-  parseExtraHosts({record.hostConfig.extraHosts.begin(), record.hostConfig.extraHosts.end()}, core.networks.gatewayOfDefaultBridge());
+  parseExtraHosts({record.hostConfig.extraHosts.begin(), record.hostConfig.extraHosts.end()},
+                  core.networks.gatewayOfDefaultBridge());
   for (const MountRecord& mount : record.mounts) {
-    if (mount.type == "bind" && !mount.createSource && !sys::statAtIfExists(AT_FDCWD, mount.source, 0)) {
-      base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": bind source path does not exist: {}", mount.source);
+    if (mount.type == "bind" && !mount.createSource &&
+        !sys::statAtIfExists(AT_FDCWD, mount.source, 0)) {
+      base::fail(Code::kInvalidArgument,
+                 "invalid mount config for type \"bind\": bind source path does not exist: {}",
+                 mount.source);
     }
   }
   const std::string& mode = record.hostConfig.networkMode;
@@ -132,7 +148,8 @@ std::string freeName(const Core& core, const std::string& asked) {
 }
 
 // Volumes of the mounts: made if they are missing; anonymous ones get their names.
-void makeVolumes(Core& core, const dockerapi::HostConfig& h, std::vector<MountRecord>& mounts, std::vector<std::string>& made) {
+void makeVolumes(Core& core, const dockerapi::HostConfig& h, std::vector<MountRecord>& mounts,
+                 std::vector<std::string>& made) {
   for (MountRecord& mount : mounts) {
     if (mount.type != "volume") continue;
     if (!mount.name.empty() && core.volumes.exists(mount.name)) continue;
@@ -140,10 +157,13 @@ void makeVolumes(Core& core, const dockerapi::HostConfig& h, std::vector<MountRe
     spec.name = mount.name;
     spec.driver = mount.driver;
     for (const auto& asked : h.mounts) {
-      if (asked.source != mount.name || cleanPath(asked.target) != mount.destination || !asked.volumeOptions) continue;
+      if (asked.source != mount.name || cleanPath(asked.target) != mount.destination ||
+          !asked.volumeOptions)
+        continue;
       for (const auto& [key, value] : asked.volumeOptions->labels) spec.labels[key] = value;
       if (!asked.volumeOptions->driverConfig) continue;
-      for (const auto& [key, value] : asked.volumeOptions->driverConfig->options) spec.options[key] = value;
+      for (const auto& [key, value] : asked.volumeOptions->driverConfig->options)
+        spec.options[key] = value;
     }
     mount.name = core.volumes.create(spec).name;
     made.push_back(mount.name);
@@ -156,7 +176,8 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
   Created created;
   if (!request.hostConfig) request.hostConfig.emplace();
   refuseUnimplemented(request.config, *request.hostConfig);
-  if (request.config.image.empty()) base::fail(Code::kInvalidArgument, "no image specified (Config.Image)");
+  if (request.config.image.empty())
+    base::fail(Code::kInvalidArgument, "no image specified (Config.Image)");
   const std::string name = freeName(core, options.name);
   const image::Image image = core.images.resolve(request.config.image, options.platform);
 
@@ -169,7 +190,9 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
   const ImageDefaults defaults = defaultsOf(image.config);
   mergeImage(record.config, defaults);
   created.warnings = validate(record.config, record.hostConfig, core.host);
-  if (defaults.healthcheck) created.warnings.emplace_back("The image declares a HEALTHCHECK, which this engine does not run yet");
+  if (defaults.healthcheck)
+    created.warnings.emplace_back(
+        "The image declares a HEALTHCHECK, which this engine does not run yet");
   resolvePeers(core, record.hostConfig);
   fillPaths(record.hostConfig);
   const auto argv = commandLine(record.config);
@@ -177,17 +200,21 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
   record.args.assign(argv.begin() + 1, argv.end());
   const std::string& mode = record.hostConfig.networkMode;
   if (record.config.hostname.empty() && !isContainerMode(mode)) {
-    record.config.hostname = mode == "host" || record.hostConfig.utsMode == "host" ? core.host.hostname : base::shortId(record.id);
+    record.config.hostname = mode == "host" || record.hostConfig.utsMode == "host"
+                                 ? core.host.hostname
+                                 : base::shortId(record.id);
   }
   record.networks = endpointsOf(request, record.hostConfig);
   record.imageId = image.id.str();
   record.imageName = request.config.image;
   for (const auto& layer : image.layers) record.layers.push_back(layer.str());
-  record.mounts = collectMounts(record.config, record.hostConfig, inheritedMounts(core, record.hostConfig));
+  record.mounts =
+      collectMounts(record.config, record.hostConfig, inheritedMounts(core, record.hostConfig));
   record.storageDriver = core.snapshots.driver();
   checkHost(core, record);
   if (!record.hostConfig.portBindings.empty() || record.hostConfig.publishAllPorts) {
-    for (std::string& warning : core.networks.hostPolicyWarnings()) created.warnings.push_back(std::move(warning));
+    for (std::string& warning : core.networks.hostPolicyWarnings())
+      created.warnings.push_back(std::move(warning));
   }
 
   std::vector<std::string> made;

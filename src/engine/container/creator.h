@@ -10,7 +10,7 @@
 namespace container {
 
 struct CreateOptions {
-  std::string name;      // empty: made up
+  std::string name;  // empty: made up
   std::optional<image::Platform> platform;
 };
 
@@ -19,8 +19,9 @@ struct Created {
   std::vector<std::string> warnings;
 };
 
-// Errors: kNotFound "No such image: x", kConflict for the name, kInvalidArgument, kNotImplemented with the field's name.
-// One durable transaction makes the record; whatever fails before it leaves nothing.
+// Errors: kNotFound "No such image: x", kConflict for the name, kInvalidArgument, kNotImplemented
+// with the field's name. One durable transaction makes the record; whatever fails before it leaves
+// nothing.
 Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions& options);
 
 }  // namespace container

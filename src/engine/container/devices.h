@@ -14,8 +14,9 @@ struct Devices {
   std::vector<oci::DeviceCgroup> rules;
 };
 
-// --device (a directory means everything in it) and --device-cgroup-rule; with `privileged` every device of the host.
-// Error kInvalidArgument in Docker's words for a path that is no device or a rule that cannot be read.
+// --device (a directory means everything in it) and --device-cgroup-rule; with `privileged` every
+// device of the host. Error kInvalidArgument in Docker's words for a path that is no device or a
+// rule that cannot be read.
 Devices lookUpDevices(const dockerapi::HostConfig& hostConfig);
 
 // "c 1:3 rwm", "a *:* rwm".

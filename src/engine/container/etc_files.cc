@@ -10,7 +10,8 @@ namespace {
 
 bool isAddress(const std::string& text) {
   in6_addr scratch;
-  return inet_pton(AF_INET, text.c_str(), &scratch) == 1 || inet_pton(AF_INET6, text.c_str(), &scratch) == 1;
+  return inet_pton(AF_INET, text.c_str(), &scratch) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), &scratch) == 1;
 }
 
 constexpr std::string_view kStandardHosts =
@@ -38,31 +39,38 @@ std::vector<std::string> words(std::string_view line) {
 
 }  // namespace
 
-std::vector<std::pair<std::string, std::string>> parseExtraHosts(const std::vector<std::string>& entries, const std::string& gateway) {
+std::vector<std::pair<std::string, std::string>> parseExtraHosts(
+    const std::vector<std::string>& entries, const std::string& gateway) {
   std::vector<std::pair<std::string, std::string>> hosts;
   for (const std::string& entry : entries) {
     const size_t at = entry.find_first_of("=:");
-    if (at == std::string::npos || at == 0) base::fail(base::Code::kInvalidArgument, "bad format for add-host: {}", base::quote(entry));
+    if (at == std::string::npos || at == 0)
+      base::fail(base::Code::kInvalidArgument, "bad format for add-host: {}", base::quote(entry));
     std::string address = entry.substr(at + 1);
-    if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+    if (address.starts_with('[') && address.ends_with(']'))
+      address = address.substr(1, address.size() - 2);
     if (address == "host-gateway") {
       if (gateway.empty()) {
         base::fail(base::Code::kInvalidArgument, "unable to derive the IP value for host-gateway");
       }
       address = gateway;
     }
-    if (!isAddress(address)) base::fail(base::Code::kInvalidArgument, "invalid IP address in add-host: {}", base::quote(address));
+    if (!isAddress(address))
+      base::fail(base::Code::kInvalidArgument, "invalid IP address in add-host: {}",
+                 base::quote(address));
     hosts.emplace_back(entry.substr(0, at), address);
   }
   return hosts;
 }
 
-std::string hostsText(const Record& record, const std::string& hostname, const std::vector<networks::Endpoint>& endpoints,
+std::string hostsText(const Record& record, const std::string& hostname,
+                      const std::vector<networks::Endpoint>& endpoints,
                       const std::vector<std::pair<std::string, std::string>>& extra) {
   std::string text(kStandardHosts);
   for (const auto& [name, address] : extra) text += address + "\t" + name + "\n";
   std::string names = hostname;
-  if (!record.config.domainname.empty()) names = hostname + "." + record.config.domainname + " " + hostname;
+  if (!record.config.domainname.empty())
+    names = hostname + "." + record.config.domainname + " " + hostname;
   for (const networks::Endpoint& endpoint : endpoints) {
     if (!endpoint.ipv4.empty()) text += endpoint.ipv4 + "\t" + names + "\n";
     if (!endpoint.ipv6.empty()) text += endpoint.ipv6 + "\t" + names + "\n";
@@ -71,9 +79,11 @@ std::string hostsText(const Record& record, const std::string& hostname, const s
 }
 
 std::string resolvText(const Resolver& resolver) {
-  std::string text = "# Written by the container engine for this container; it is written anew at each start.\n";
+  std::string text =
+      "# Written by the container engine for this container; it is written anew at each start.\n";
   for (const std::string& server : resolver.nameservers) text += "nameserver " + server + "\n";
-  if (!resolver.search.empty() && resolver.search != std::vector<std::string>{"."}) text += "search " + base::join(resolver.search, " ") + "\n";
+  if (!resolver.search.empty() && resolver.search != std::vector<std::string>{"."})
+    text += "search " + base::join(resolver.search, " ") + "\n";
   if (!resolver.options.empty()) text += "options " + base::join(resolver.options, " ") + "\n";
   return text;
 }

@@ -15,10 +15,12 @@ constexpr size_t kKeepEnded = 64;
 
 void requireRunning(const Record& record) {
   if (record.state.status == Status::kPaused) {
-    base::fail(Code::kConflict, "container {} is paused, unpause the container before exec", record.id);
+    base::fail(Code::kConflict, "container {} is paused, unpause the container before exec",
+               record.id);
   }
   if (record.state.status == Status::kRestarting) {
-    base::fail(Code::kConflict, "Container {} is restarting, wait until the container is running", record.id);
+    base::fail(Code::kConflict, "Container {} is restarting, wait until the container is running",
+               record.id);
   }
   if (!record.running()) base::fail(Code::kConflict, "container {} is not running", record.id);
 }
@@ -31,7 +33,8 @@ std::string commandText(const Exec& exec) {
 
 Execs::Execs(Core& core) : core_(core) {}
 
-std::string Execs::create(const std::string& containerReference, const dockerapi::ExecCreateRequest& request) {
+std::string Execs::create(const std::string& containerReference,
+                          const dockerapi::ExecCreateRequest& request) {
   const View view = core_.records.get(containerReference);
   requireRunning(*view);
   if (request.cmd.empty()) base::fail(Code::kInvalidArgument, "No exec command specified");
@@ -39,13 +42,17 @@ std::string Execs::create(const std::string& containerReference, const dockerapi
   exec.id = base::randomId();
   exec.containerId = view->id;
   exec.request = request;
-  core_.events.publish(containerEvent(*view, "exec_create: " + commandText(exec), {{"execID", exec.id}}));
+  core_.events.publish(
+      containerEvent(*view, "exec_create: " + commandText(exec), {{"execID", exec.id}}));
   base::Lock lock(mutex_);
-  // The oldest ended ones make room: a container that is probed for months must not grow the engine.
+  // The oldest ended ones make room: a container that is probed for months must not grow the
+  // engine.
   size_t ended = 0;
-  for (const auto& [id, other] : execs_) ended += other.containerId == view->id && other.started && !other.running;
+  for (const auto& [id, other] : execs_)
+    ended += other.containerId == view->id && other.started && !other.running;
   for (auto it = execs_.begin(); ended >= kKeepEnded && it != execs_.end();) {
-    const bool old = it->second.containerId == view->id && it->second.started && !it->second.running;
+    const bool old =
+        it->second.containerId == view->id && it->second.started && !it->second.running;
     it = old ? execs_.erase(it) : std::next(it);
     ended -= old;
   }
@@ -75,7 +82,8 @@ void Execs::change(const std::string& id, const std::function<void(Exec&)>& edit
   if (found != execs_.end()) edit(found->second);
 }
 
-void Execs::start(const std::string& id, const task::Stdio& stdio, std::vector<task::Attacher> attachers) {
+void Execs::start(const std::string& id, const task::Stdio& stdio,
+                  std::vector<task::Attacher> attachers) {
   const Exec exec = startable(id);
   const auto turn = core_.strands.enter(exec.containerId);
   const View view = core_.records.get(exec.containerId);
@@ -122,7 +130,8 @@ void Execs::onExit(const task::Exit& exit) {
     exec.pid = 0;
   });
   if (const View view = core_.records.find(exit.id)) {
-    core_.events.publish(containerEvent(*view, "exec_die", {{"execID", exit.exec}, {"exitCode", std::to_string(exit.code)}}));
+    core_.events.publish(containerEvent(
+        *view, "exec_die", {{"execID", exit.exec}, {"exitCode", std::to_string(exit.code)}}));
   }
 }
 

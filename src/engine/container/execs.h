@@ -21,24 +21,29 @@ struct Exec {
   base::Time startedAt;
 };
 
-// Thread-safe. Execs live in memory and, while they run, in their container's shim: after a daemon's death the running
-// ones are known again (restore), created and ended ones are not, as in Docker.
+// Thread-safe. Execs live in memory and, while they run, in their container's shim: after a
+// daemon's death the running ones are known again (restore), created and ended ones are not, as in
+// Docker.
 class Execs {
  public:
   explicit Execs(Core& core);
 
   // kConflict: the container does not run, or is paused.
-  std::string create(const std::string& containerReference, const dockerapi::ExecCreateRequest& request) EXCLUDES(mutex_);
+  std::string create(const std::string& containerReference,
+                     const dockerapi::ExecCreateRequest& request) EXCLUDES(mutex_);
   // kNotFound, kConflict: what start() will say, without doing anything.
   Exec startable(const std::string& id) const EXCLUDES(mutex_);
-  // task::StartError when it could not run; its exit code is on record then. `attachers` get the output.
-  void start(const std::string& id, const task::Stdio& stdio, std::vector<task::Attacher> attachers) EXCLUDES(mutex_);
+  // task::StartError when it could not run; its exit code is on record then. `attachers` get the
+  // output.
+  void start(const std::string& id, const task::Stdio& stdio, std::vector<task::Attacher> attachers)
+      EXCLUDES(mutex_);
   Exec get(const std::string& id) const EXCLUDES(mutex_);  // kNotFound "No such exec instance: x"
   void resize(const std::string& id, std::uint16_t rows, std::uint16_t columns);
   std::vector<std::string> ofContainer(const std::string& containerId) const EXCLUDES(mutex_);
 
   void onExit(const task::Exit& exit) EXCLUDES(mutex_);  // with exit.exec set; does not block
-  void restore(const std::string& containerId, const std::vector<std::string>& running) EXCLUDES(mutex_);
+  void restore(const std::string& containerId, const std::vector<std::string>& running)
+      EXCLUDES(mutex_);
   void forgetContainer(const std::string& containerId) EXCLUDES(mutex_);
 
  private:

@@ -11,7 +11,8 @@ namespace {
 dockerapi::ContainerState stateOf(const State& state) {
   dockerapi::ContainerState result;
   result.status = statusName(state.status);
-  result.running = state.status == Status::kRunning || state.status == Status::kPaused || state.status == Status::kRestarting;
+  result.running = state.status == Status::kRunning || state.status == Status::kPaused ||
+                   state.status == Status::kRestarting;
   result.paused = state.status == Status::kPaused;
   result.restarting = state.status == Status::kRestarting;
   result.oomKilled = state.oomKilled;
@@ -74,7 +75,8 @@ std::string networkIdOf(const Core& core, const std::string& name) {
 }
 
 // What was asked for, with what was got while it runs.
-json::Map<dockerapi::EndpointSettings> endpointMap(const Core& core, const Record& record, const std::optional<networks::Joined>& joined) {
+json::Map<dockerapi::EndpointSettings> endpointMap(const Core& core, const Record& record,
+                                                   const std::optional<networks::Joined>& joined) {
   json::Map<dockerapi::EndpointSettings> map;
   map.given = true;
   for (const auto& [asked, settings] : record.networks) {
@@ -82,7 +84,8 @@ json::Map<dockerapi::EndpointSettings> endpointMap(const Core& core, const Recor
     const std::string id = networkIdOf(core, asked);
     shown.networkID = record.running() || !record.state.startedAt.zero() ? id : "";
     std::string name = asked;
-    for (const networks::Endpoint& endpoint : joined ? joined->endpoints : std::vector<networks::Endpoint>{}) {
+    for (const networks::Endpoint& endpoint :
+         joined ? joined->endpoints : std::vector<networks::Endpoint>{}) {
       if (endpoint.networkId == id) fillEndpoint(shown, endpoint);
     }
     if (!id.empty()) name = core.networks.resolve(id).spec.name;
@@ -97,7 +100,8 @@ dockerapi::NetworkSettings networkSettings(const Core& core, const Record& recor
   settings.networks = endpointMap(core, record, joined);
   settings.ports.given = true;
   if (!record.running()) return settings;
-  settings.ports = portMap(record.config, record.hostConfig, joined ? joined->ports : std::vector<networks::PortBinding>{});
+  settings.ports = portMap(record.config, record.hostConfig,
+                           joined ? joined->ports : std::vector<networks::PortBinding>{});
   const std::string& mode = record.hostConfig.networkMode;
   if (mode != "host" && !isContainerMode(mode)) {
     settings.sandboxID = record.id;
@@ -119,7 +123,8 @@ dockerapi::NetworkSettings networkSettings(const Core& core, const Record& recor
 
 void fillPaths(const Core& core, const Record& record, dockerapi::ContainerInspect& shown) {
   const std::string directory = core.directoryOf(record.id);
-  if (record.hostConfig.logConfig.type != "none") shown.logPath = directory + "/" + record.id + "-json.log";
+  if (record.hostConfig.logConfig.type != "none")
+    shown.logPath = directory + "/" + record.id + "-json.log";
   if (record.state.startedAt.zero()) return;  // written by the first start
   shown.hostsPath = directory + "/hosts";
   shown.hostnamePath = directory + "/hostname";
@@ -131,7 +136,8 @@ std::pair<std::int64_t, std::int64_t> sizes(const Core& core, const Record& reco
   const auto own = static_cast<std::int64_t>(core.snapshots.usage(record.id).bytes);
   std::int64_t all = own;
   for (const std::string& layer : record.layers) {
-    if (const auto info = core.snapshots.layer(base::Digest::parse(layer))) all += static_cast<std::int64_t>(info->bytes);
+    if (const auto info = core.snapshots.layer(base::Digest::parse(layer)))
+      all += static_cast<std::int64_t>(info->bytes);
   }
   return {own, all};
 }
@@ -156,7 +162,9 @@ dockerapi::ContainerSummary summaryOf(Core& core, const Record& record, bool siz
   line.command = commandText(record);
   line.created = record.created.unixSeconds();
   const auto joined = record.running() ? core.networks.joined(record.id) : std::nullopt;
-  if (record.running()) line.ports = portList(record.config, record.hostConfig, joined ? joined->ports : std::vector<networks::PortBinding>{});
+  if (record.running())
+    line.ports = portList(record.config, record.hostConfig,
+                          joined ? joined->ports : std::vector<networks::PortBinding>{});
   for (const auto& [key, value] : record.config.labels) line.labels[key] = value;
   line.state = statusName(record.state.status);
   line.status = statusText(record.state, now);
@@ -169,7 +177,8 @@ dockerapi::ContainerSummary summaryOf(Core& core, const Record& record, bool siz
 
 }  // namespace
 
-dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::string& reference, bool size) {
+dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::string& reference,
+                                    bool size) {
   const View view = core.records.get(reference);
   dockerapi::ContainerInspect shown;
   shown.id = view->id;
@@ -186,7 +195,8 @@ dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::s
   shown.execIDs = execs.ofContainer(view->id);
   shown.hostConfig = view->hostConfig;
   shown.graphDriver.name = view->storageDriver;
-  for (const auto& [key, value] : core.snapshots.describe(view->id)) shown.graphDriver.data[key] = value;
+  for (const auto& [key, value] : core.snapshots.describe(view->id))
+    shown.graphDriver.data[key] = value;
   if (size) {
     const auto [own, all] = sizes(core, *view);
     shown.sizeRw = own;
@@ -202,13 +212,20 @@ std::string statusText(const State& state, base::Time now) {
   const std::string up = "Up " + base::humanDuration(now.ns - state.startedAt.ns);
   const std::string ended = base::humanDuration(now.ns - state.finishedAt.ns) + " ago";
   switch (state.status) {
-    case Status::kCreated: return "Created";
-    case Status::kRunning: return up;
-    case Status::kPaused: return up + " (Paused)";
-    case Status::kRestarting: return fmt::format("Restarting ({}) {}", state.exitCode, ended);
-    case Status::kRemoving: return "Removal In Progress";
-    case Status::kDead: return "Dead";
-    case Status::kExited: return fmt::format("Exited ({}) {}", state.exitCode, ended);
+    case Status::kCreated:
+      return "Created";
+    case Status::kRunning:
+      return up;
+    case Status::kPaused:
+      return up + " (Paused)";
+    case Status::kRestarting:
+      return fmt::format("Restarting ({}) {}", state.exitCode, ended);
+    case Status::kRemoving:
+      return "Removal In Progress";
+    case Status::kDead:
+      return "Dead";
+    case Status::kExited:
+      return fmt::format("Exited ({}) {}", state.exitCode, ended);
   }
   return "";
 }
@@ -218,7 +235,8 @@ std::vector<dockerapi::ContainerSummary> list(Core& core, const ListQuery& query
   const base::Time now = base::Time::now();
   for (const View& view : candidates(core, query)) {
     if (query.limit > 0 && lines.size() == static_cast<size_t>(query.limit)) break;
-    if (matches(core, *view, query.filters)) lines.push_back(summaryOf(core, *view, query.size, now));
+    if (matches(core, *view, query.filters))
+      lines.push_back(summaryOf(core, *view, query.size, now));
   }
   return lines;
 }

@@ -1,4 +1,5 @@
-// Records as the API shows them: inspect and list lines. Read from views; no operation is waited for.
+// Records as the API shows them: inspect and list lines. Read from views; no operation is waited
+// for.
 #pragma once
 
 #include <optional>
@@ -11,7 +12,8 @@
 
 namespace container {
 
-dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::string& reference, bool size);
+dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::string& reference,
+                                    bool size);
 
 struct ListQuery {
   bool all = false;

@@ -20,13 +20,18 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 
 void requireStartable(const Record& record) {
   switch (record.state.status) {
-    case Status::kRunning: base::fail(Code::kNotModified, "container {} is already running", record.id);
-    case Status::kPaused: base::fail(Code::kConflict, "cannot start a paused container, try unpause instead");
-    case Status::kRemoving: base::fail(Code::kConflict, "container is marked for removal and cannot be started");
-    case Status::kDead: base::fail(Code::kConflict, "container is dead and cannot be started: remove it");
+    case Status::kRunning:
+      base::fail(Code::kNotModified, "container {} is already running", record.id);
+    case Status::kPaused:
+      base::fail(Code::kConflict, "cannot start a paused container, try unpause instead");
+    case Status::kRemoving:
+      base::fail(Code::kConflict, "container is marked for removal and cannot be started");
+    case Status::kDead:
+      base::fail(Code::kConflict, "container is dead and cannot be started: remove it");
     case Status::kCreated:
     case Status::kRestarting:
-    case Status::kExited: return;
+    case Status::kExited:
+      return;
   }
 }
 
@@ -79,7 +84,8 @@ void Lifecycle::startFailed(const View& view, const base::Error& error) {
   record.state.exitCode = failed ? failed->exitCode : 128;
   record.state.error = error.message();
   record.state.status = record.state.startedAt.zero() ? Status::kCreated : Status::kExited;
-  core_.store.write(store::Durability::kLazy, [&](store::Transaction& t) { core_.records.update(t, record); });
+  core_.store.write(store::Durability::kLazy,
+                    [&](store::Transaction& t) { core_.records.update(t, record); });
   core_.exits.ended(record.id, {record.state.exitCode, record.state.error});
   if (record.hostConfig.autoRemove) removeInStrand(core_.records.get(record.id), true);
 }
@@ -105,9 +111,10 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
   releaseRuntime(core_, *view);
   Record record = *view;
   State& state = record.state;
-  const auto decision = decideRestart(record.hostConfig.restartPolicy.name, record.hostConfig.restartPolicy.maximumRetryCount,
-                                      state.restartCount, exit.code, state.stoppedByUser, exit.at.ns - state.startedAt.ns,
-                                      state.restartDelayNs);
+  const auto decision = decideRestart(record.hostConfig.restartPolicy.name,
+                                      record.hostConfig.restartPolicy.maximumRetryCount,
+                                      state.restartCount, exit.code, state.stoppedByUser,
+                                      exit.at.ns - state.startedAt.ns, state.restartDelayNs);
   state.status = decision.restart ? Status::kRestarting : Status::kExited;
   state.pid = 0;
   state.exitCode = exit.code;
@@ -121,12 +128,16 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
   base::faultPoint("exit.record");
   const bool removes = record.hostConfig.autoRemove && !decision.restart;
   // With --rm the removal that follows is the durable one: both are in one flush.
-  core_.store.write(removes ? store::Durability::kLazy : store::Durability::kDurable, [&](store::Transaction& t) {
-    core_.records.update(t, record);
-    if (exit.oomKilled) core_.events.append(t, containerEvent(record, "oom"));
-    core_.events.append(t, containerEvent(record, "die", {{"exitCode", std::to_string(exit.code)},
-                                                          {"execDuration", std::to_string((exit.at.ns - state.startedAt.ns) / kSecond)}}));
-  });
+  core_.store.write(
+      removes ? store::Durability::kLazy : store::Durability::kDurable, [&](store::Transaction& t) {
+        core_.records.update(t, record);
+        if (exit.oomKilled) core_.events.append(t, containerEvent(record, "oom"));
+        core_.events.append(
+            t, containerEvent(record, "die",
+                              {{"exitCode", std::to_string(exit.code)},
+                               {"execDuration",
+                                std::to_string((exit.at.ns - state.startedAt.ns) / kSecond)}}));
+      });
   base::faultPoint("exit.answer");
   core_.exits.ended(record.id, {exit.code, exit.error});
   if (removes) {
@@ -173,7 +184,8 @@ void Lifecycle::stopRunning(const View& view, int signal, int timeoutSeconds, Do
     done(std::nullopt);
   });
   core_.events.publish(containerEvent(*view, "kill", {{"signal", std::to_string(signal)}}));
-  if (view->state.status == Status::kPaused) core_.tasks.resume(id);  // a frozen process hears nothing
+  if (view->state.status == Status::kPaused)
+    core_.tasks.resume(id);  // a frozen process hears nothing
   const bool sent = core_.tasks.signal(id, signal);
   if (signal == SIGKILL || (sent && timeoutSeconds < 0)) return;
   const std::int64_t delay = sent ? static_cast<std::int64_t>(timeoutSeconds) * kSecond : 0;
@@ -200,20 +212,24 @@ void Lifecycle::stopThen(const std::string& reference, const StopOptions& option
     return done(std::nullopt);
   }
   if (!view->running()) base::fail(Code::kNotModified, "container {} is not running", id);
-  const std::string name = options.signal.value_or(view->config.stopSignal.empty() ? "SIGTERM" : view->config.stopSignal);
+  const std::string name = options.signal.value_or(
+      view->config.stopSignal.empty() ? "SIGTERM" : view->config.stopSignal);
   const int signal = parseSignal(name);
-  const int timeout = options.timeout.value_or(view->config.stopTimeout.value_or(core_.settings.defaultStopTimeout));
+  const int timeout = options.timeout.value_or(
+      view->config.stopTimeout.value_or(core_.settings.defaultStopTimeout));
   // Written before the signal: a daemon that dies now must not restart what was told to stop.
-  changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { record.state.stoppedByUser = true; });
+  changeRecord(core_, store::Durability::kLazy, id,
+               [](Record& record) { record.state.stoppedByUser = true; });
   stopRunning(view, signal, timeout, std::move(done));
 }
 
 void Lifecycle::stop(const std::string& reference, const StopOptions& options, Done done) {
   const View view = core_.records.get(reference);
-  stopThen(view->id, options, [this, view, done = std::move(done)](std::optional<base::Error> error) {
-    if (!error) core_.events.publish(containerEvent(*view, "stop"));
-    done(std::move(error));
-  });
+  stopThen(view->id, options,
+           [this, view, done = std::move(done)](std::optional<base::Error> error) {
+             if (!error) core_.events.publish(containerEvent(*view, "stop"));
+             done(std::move(error));
+           });
 }
 
 void Lifecycle::restart(const std::string& reference, const StopOptions& options, Done done) {
@@ -252,13 +268,20 @@ void Lifecycle::kill(const std::string& reference, const std::string& signalName
     });
     return done(std::nullopt);
   }
-  if (!view->running()) base::fail(Code::kConflict, "cannot kill container: {}: container {} is not running", reference, id);
-  if (signal == SIGKILL || signal == parseSignal(view->config.stopSignal.empty() ? "SIGTERM" : view->config.stopSignal)) {
-    changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { record.state.stoppedByUser = true; });
+  if (!view->running())
+    base::fail(Code::kConflict, "cannot kill container: {}: container {} is not running", reference,
+               id);
+  if (signal == SIGKILL ||
+      signal ==
+          parseSignal(view->config.stopSignal.empty() ? "SIGTERM" : view->config.stopSignal)) {
+    changeRecord(core_, store::Durability::kLazy, id,
+                 [](Record& record) { record.state.stoppedByUser = true; });
   }
   if (signal == SIGKILL) return stopRunning(view, SIGKILL, 0, std::move(done));
   core_.events.publish(containerEvent(*view, "kill", {{"signal", std::to_string(signal)}}));
-  if (!core_.tasks.signal(id, signal)) base::fail(Code::kConflict, "cannot kill container: {}: container {} is not running", reference, id);
+  if (!core_.tasks.signal(id, signal))
+    base::fail(Code::kConflict, "cannot kill container: {}: container {} is not running", reference,
+               id);
   done(std::nullopt);
 }
 
@@ -268,23 +291,34 @@ void Lifecycle::pause(const std::string& reference) {
   const std::string id = core_.records.get(reference)->id;
   const auto turn = core_.strands.enter(id);
   const View view = core_.records.get(id);
-  if (view->state.status == Status::kPaused) base::fail(Code::kConflict, "Container {} is already paused", id);
+  if (view->state.status == Status::kPaused)
+    base::fail(Code::kConflict, "Container {} is already paused", id);
   if (view->state.status == Status::kRestarting) {
-    base::fail(Code::kConflict, "Container {} is restarting, wait until the container is running", id);
+    base::fail(Code::kConflict, "Container {} is restarting, wait until the container is running",
+               id);
   }
   if (!view->running()) base::fail(Code::kConflict, "container {} is not running", id);
   core_.tasks.pause(id);
-  changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { record.state.status = Status::kPaused; },
-               [&](store::Transaction& t, const Record& record) { core_.events.append(t, containerEvent(record, "pause")); });
+  changeRecord(
+      core_, store::Durability::kLazy, id,
+      [](Record& record) { record.state.status = Status::kPaused; },
+      [&](store::Transaction& t, const Record& record) {
+        core_.events.append(t, containerEvent(record, "pause"));
+      });
 }
 
 void Lifecycle::unpause(const std::string& reference) {
   const std::string id = core_.records.get(reference)->id;
   const auto turn = core_.strands.enter(id);
-  if (core_.records.get(id)->state.status != Status::kPaused) base::fail(Code::kConflict, "Container {} is not paused", id);
+  if (core_.records.get(id)->state.status != Status::kPaused)
+    base::fail(Code::kConflict, "Container {} is not paused", id);
   core_.tasks.resume(id);
-  changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { record.state.status = Status::kRunning; },
-               [&](store::Transaction& t, const Record& record) { core_.events.append(t, containerEvent(record, "unpause")); });
+  changeRecord(
+      core_, store::Durability::kLazy, id,
+      [](Record& record) { record.state.status = Status::kRunning; },
+      [&](store::Transaction& t, const Record& record) {
+        core_.events.append(t, containerEvent(record, "unpause"));
+      });
 }
 
 void Lifecycle::rename(const std::string& reference, const std::string& newName) {
@@ -294,12 +328,14 @@ void Lifecycle::rename(const std::string& reference, const std::string& newName)
   const auto turn = core_.strands.enter(id);
   const View view = core_.records.get(id);
   if (view->name == name) {
-    base::fail(Code::kInvalidArgument, "Renaming a container with the same name as its current name");
+    base::fail(Code::kInvalidArgument,
+               "Renaming a container with the same name as its current name");
   }
-  changeRecord(core_, store::Durability::kDurable, id, [&](Record& record) { record.name = name; },
-               [&](store::Transaction& t, const Record& record) {
-                 core_.events.append(t, containerEvent(record, "rename", {{"oldName", "/" + view->name}}));
-               });
+  changeRecord(
+      core_, store::Durability::kDurable, id, [&](Record& record) { record.name = name; },
+      [&](store::Transaction& t, const Record& record) {
+        core_.events.append(t, containerEvent(record, "rename", {{"oldName", "/" + view->name}}));
+      });
   if (view->running()) core_.networks.rename(id, name);
 }
 
@@ -307,31 +343,40 @@ void Lifecycle::remove(const std::string& reference, bool force, bool volumes, D
   const std::string id = core_.records.get(reference)->id;
   const auto turn = core_.strands.enter(id);
   const View view = core_.records.find(id);
-  if (!view) return done(std::nullopt);  // another request removed it while this one waited for its turn
+  if (!view)
+    return done(std::nullopt);  // another request removed it while this one waited for its turn
   const bool restarting = view->state.status == Status::kRestarting;
   if ((view->running() || restarting) && !force) {
-    base::fail(Code::kConflict, "cannot remove container \"{}\": container is {}: stop the container before removing or force remove",
-               view->name, view->state.status == Status::kPaused ? "paused" : restarting ? "restarting" : "running");
+    base::fail(Code::kConflict,
+               "cannot remove container \"{}\": container is {}: stop the container before "
+               "removing or force remove",
+               view->name,
+               view->state.status == Status::kPaused ? "paused"
+               : restarting                          ? "restarting"
+                                                     : "running");
   }
   cancelRestart(id);
   if (!view->running()) {
     removeInStrand(view, volumes);
     return done(std::nullopt);
   }
-  changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { record.state.stoppedByUser = true; });
-  stopRunning(view, SIGKILL, 0, [this, id, volumes, done = std::move(done)](std::optional<base::Error> error) {
-    if (error) return done(std::move(error));
-    // The exit is being handled in the strand right now: the removal takes its turn after it.
-    core_.workers.post([this, id, volumes, done] {
-      try {
-        const auto after = core_.strands.enter(id);
-        if (const View ended = core_.records.find(id)) removeInStrand(ended, volumes);
-        done(std::nullopt);
-      } catch (const base::Error& failure) {
-        done(failure);
-      }
-    });
-  });
+  changeRecord(core_, store::Durability::kLazy, id,
+               [](Record& record) { record.state.stoppedByUser = true; });
+  stopRunning(view, SIGKILL, 0,
+              [this, id, volumes, done = std::move(done)](std::optional<base::Error> error) {
+                if (error) return done(std::move(error));
+                // The exit is being handled in the strand right now: the removal takes its turn
+                // after it.
+                core_.workers.post([this, id, volumes, done] {
+                  try {
+                    const auto after = core_.strands.enter(id);
+                    if (const View ended = core_.records.find(id)) removeInStrand(ended, volumes);
+                    done(std::nullopt);
+                  } catch (const base::Error& failure) {
+                    done(failure);
+                  }
+                });
+              });
 }
 
 void Lifecycle::removeInStrand(const View& view, bool volumes) {

@@ -1,8 +1,8 @@
-// The life of a container after its creation: start, stop, kill, restart, pause, rename, remove, and what happens when
-// its process ends by itself or the daemon comes back.
+// The life of a container after its creation: start, stop, kill, restart, pause, rename, remove,
+// and what happens when its process ends by itself or the daemon comes back.
 //
-// One operation at a time a container (Core::strands). Nothing here holds a thread while a process is asked to end:
-// stop, kill, restart and forced removal go on when it has, and tell `done`.
+// One operation at a time a container (Core::strands). Nothing here holds a thread while a process
+// is asked to end: stop, kill, restart and forced removal go on when it has, and tell `done`.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,8 @@ namespace container {
 using Done = std::function<void(std::optional<base::Error>)>;
 
 struct StopOptions {
-  std::optional<int> timeout;         // seconds; negative: never kill; nullopt: the container's own, else the daemon's
+  std::optional<int>
+      timeout;  // seconds; negative: never kill; nullopt: the container's own, else the daemon's
   std::optional<std::string> signal;  // nullopt: the container's own, else SIGTERM
 };
 
@@ -28,13 +29,14 @@ class Lifecycle {
  public:
   Lifecycle(Core& core, Attachers& attachers);
 
-  // Takes up what an earlier daemon left: running containers go on, those that ended meanwhile get their exit codes,
-  // restart policies are honoured. Once, before any request.
+  // Takes up what an earlier daemon left: running containers go on, those that ended meanwhile get
+  // their exit codes, restart policies are honoured. Once, before any request.
   void restore();
   // From task::Tasks::onExit, for tasks (not execs); returns at once.
   void onExit(const task::Exit& exit);
 
-  // kNotModified: runs already. task::StartError: with the exit code that `docker run` reports; the record keeps it.
+  // kNotModified: runs already. task::StartError: with the exit code that `docker run` reports; the
+  // record keeps it.
   void start(const std::string& reference);
   void stop(const std::string& reference, const StopOptions& options, Done done);
   void restart(const std::string& reference, const StopOptions& options, Done done);

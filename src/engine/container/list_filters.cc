@@ -13,19 +13,22 @@ namespace {
 
 using base::Code;
 
-constexpr std::array<std::string_view, 15> kAccepted{"ancestor", "before", "exited",  "expose", "health", "id",    "isolation", "label",
-                                                     "name",     "network", "publish", "since",  "status", "volume", "is-task"};
+constexpr std::array<std::string_view, 15> kAccepted{
+    "ancestor", "before",  "exited",  "expose", "health", "id",     "isolation", "label",
+    "name",     "network", "publish", "since",  "status", "volume", "is-task"};
 
 void checkValues(const dockerapi::Filters& filters) {
   filters.validate(kAccepted);
-  constexpr std::array<std::string_view, 7> kStatus{"created", "running", "paused", "restarting", "removing", "exited", "dead"};
+  constexpr std::array<std::string_view, 7> kStatus{"created",  "running", "paused", "restarting",
+                                                    "removing", "exited",  "dead"};
   for (const std::string& value : filters.get("status")) {
     if (std::find(kStatus.begin(), kStatus.end(), value) == kStatus.end()) {
       base::fail(Code::kInvalidArgument, "invalid filter 'status={}'", value);
     }
   }
   for (const std::string& value : filters.get("exited")) {
-    if (!base::parseInt(value)) base::fail(Code::kInvalidArgument, "invalid filter 'exited={}'", value);
+    if (!base::parseInt(value))
+      base::fail(Code::kInvalidArgument, "invalid filter 'exited={}'", value);
   }
   constexpr std::array<std::string_view, 4> kHealth{"none", "starting", "healthy", "unhealthy"};
   for (const std::string& value : filters.get("health")) {
@@ -49,7 +52,8 @@ bool volumeMatches(const Record& record, const dockerapi::Filters& filters) {
   if (!filters.has("volume")) return true;
   return std::any_of(record.mounts.begin(), record.mounts.end(), [&](const MountRecord& m) {
     const auto& wanted = filters.get("volume");
-    return wanted.contains(m.name) || wanted.contains(m.destination) || (!m.source.empty() && wanted.contains(m.source));
+    return wanted.contains(m.name) || wanted.contains(m.destination) ||
+           (!m.source.empty() && wanted.contains(m.source));
   });
 }
 
@@ -120,12 +124,16 @@ bool ancestorMatches(Core& core, const Record& record, const dockerapi::Filters&
 
 bool matches(Core& core, const Record& record, const dockerapi::Filters& filters) {
   if (filters.empty()) return true;
-  std::map<std::string, std::string> labels(record.config.labels.begin(), record.config.labels.end());
-  return filters.matchPrefix("id", record.id) && nameMatches(record, filters) && filters.matchLabels("label", labels) &&
-         filters.matchExact("status", std::string(statusName(record.state.status))) && exitedMatches(record, filters) &&
-         filters.matchExact("health", "none") && filters.matchExact("isolation", "default") && filters.boolean("is-task", false) == false &&
-         volumeMatches(record, filters) && networkMatches(core, record, filters) && portsMatch(record, filters, "publish") &&
-         portsMatch(record, filters, "expose") && ancestorMatches(core, record, filters);
+  std::map<std::string, std::string> labels(record.config.labels.begin(),
+                                            record.config.labels.end());
+  return filters.matchPrefix("id", record.id) && nameMatches(record, filters) &&
+         filters.matchLabels("label", labels) &&
+         filters.matchExact("status", std::string(statusName(record.state.status))) &&
+         exitedMatches(record, filters) && filters.matchExact("health", "none") &&
+         filters.matchExact("isolation", "default") && filters.boolean("is-task", false) == false &&
+         volumeMatches(record, filters) && networkMatches(core, record, filters) &&
+         portsMatch(record, filters, "publish") && portsMatch(record, filters, "expose") &&
+         ancestorMatches(core, record, filters);
 }
 
 std::vector<View> candidates(Core& core, const ListQuery& query) {
@@ -139,10 +147,13 @@ std::vector<View> candidates(Core& core, const ListQuery& query) {
     const base::Time created = core.records.get(reference)->created;
     std::erase_if(views, [&](const View& view) { return view->created <= created; });
   }
-  const bool everything = query.all || query.limit > 0 || query.filters.has("status") || query.filters.has("exited") ||
-                          query.filters.has("before") || query.filters.has("since");
+  const bool everything = query.all || query.limit > 0 || query.filters.has("status") ||
+                          query.filters.has("exited") || query.filters.has("before") ||
+                          query.filters.has("since");
   if (!everything) {
-    std::erase_if(views, [](const View& view) { return !view->running() && view->state.status != Status::kRestarting; });
+    std::erase_if(views, [](const View& view) {
+      return !view->running() && view->state.status != Status::kRestarting;
+    });
   }
   return views;
 }

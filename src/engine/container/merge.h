@@ -24,6 +24,7 @@ void mergeImage(dockerapi::Config& config, const ImageDefaults& image);
 std::vector<std::string> commandLine(const dockerapi::Config& config);
 
 // `base` with `more` on top: same names are replaced in place, "NAME" alone removes.
-std::vector<std::string> mergeEnvironment(const std::vector<std::string>& base, const std::vector<std::string>& more);
+std::vector<std::string> mergeEnvironment(const std::vector<std::string>& base,
+                                          const std::vector<std::string>& more);
 
 }  // namespace container

@@ -13,9 +13,12 @@ namespace {
 using base::Code;
 
 sys::Fd openBind(const MountRecord& mount) {
-  if (auto existing = sys::openAtIfExists(AT_FDCWD, mount.source, O_PATH)) return std::move(*existing);
+  if (auto existing = sys::openAtIfExists(AT_FDCWD, mount.source, O_PATH))
+    return std::move(*existing);
   if (!mount.createSource) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": bind source path does not exist: {}", mount.source);
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"bind\": bind source path does not exist: {}",
+               mount.source);
   }
   return base::within("error while creating mount source path '" + mount.source + "'",
                       [&] { return sys::makeDirs(AT_FDCWD, mount.source, 0755); });
@@ -24,14 +27,18 @@ sys::Fd openBind(const MountRecord& mount) {
 sys::Fd openVolume(Core& core, const Record& record, const MountRecord& mount, int rootfs) {
   sys::Fd directory = core.volumes.openMount(mount.name, record.id);
   if (!mount.noCopy && mount.subpath.empty()) {
-    // The image's directory at the destination, found inside the root file system only: CVE-2022-23648.
+    // The image's directory at the destination, found inside the root file system only:
+    // CVE-2022-23648.
     if (auto image = sys::openInRootIfExists(rootfs, mount.destination, O_PATH | O_DIRECTORY)) {
       core.volumes.copyUp(mount.name, image->get());
     }
   }
   if (mount.subpath.empty()) return directory;
   auto below = sys::openInRootIfExists(directory.get(), mount.subpath, O_PATH);
-  if (!below) base::fail(Code::kInvalidArgument, "cannot access path {}: no such file or directory in volume {}", mount.subpath, mount.name);
+  if (!below)
+    base::fail(Code::kInvalidArgument,
+               "cannot access path {}: no such file or directory in volume {}", mount.subpath,
+               mount.name);
   return std::move(*below);
 }
 
@@ -41,7 +48,8 @@ std::vector<task::MountSource> openMounts(Core& core, const Record& record, int 
   std::vector<task::MountSource> sources;
   for (const MountRecord& mount : record.mounts) {
     if (mount.type == "bind") sources.push_back({mount.destination, openBind(mount)});
-    if (mount.type == "volume") sources.push_back({mount.destination, openVolume(core, record, mount, rootfs)});
+    if (mount.type == "volume")
+      sources.push_back({mount.destination, openVolume(core, record, mount, rootfs)});
   }
   return sources;
 }
@@ -52,7 +60,8 @@ void closeMounts(Core& core, const Record& record) noexcept {
     try {
       core.volumes.closeMount(mount.name, record.id);
     } catch (const std::exception& error) {
-      base::log::warn("volume could not be unmounted", {{"volume", mount.name}, {"container", record.id}, {"error", error.what()}});
+      base::log::warn("volume could not be unmounted",
+                      {{"volume", mount.name}, {"container", record.id}, {"error", error.what()}});
     }
   }
 }

@@ -11,51 +11,67 @@ namespace {
 
 using base::Code;
 
-constexpr std::array<std::string_view, 6> kPropagations{"private", "rprivate", "slave", "rslave", "shared", "rshared"};
+constexpr std::array<std::string_view, 6> kPropagations{"private", "rprivate", "slave",
+                                                        "rslave",  "shared",   "rshared"};
 
-bool isPropagation(std::string_view word) { return std::find(kPropagations.begin(), kPropagations.end(), word) != kPropagations.end(); }
+bool isPropagation(std::string_view word) {
+  return std::find(kPropagations.begin(), kPropagations.end(), word) != kPropagations.end();
+}
 
 void applyMode(MountRecord& mount, const std::string& mode, const std::string& specification) {
   for (const std::string& word : base::split(mode, ',')) {
     if (word == "ro") {
       mount.readWrite = false;
     } else if (isPropagation(word)) {
-      if (mount.type != "bind") base::fail(Code::kInvalidArgument, "invalid volume specification: '{}'", specification);
+      if (mount.type != "bind")
+        base::fail(Code::kInvalidArgument, "invalid volume specification: '{}'", specification);
       mount.propagation = word;
     } else if (word == "nocopy") {
       mount.noCopy = true;
-    } else if (word != "rw" && word != "z" && word != "Z" && word != "consistent" && word != "cached" && word != "delegated" &&
-               word != "copy") {
+    } else if (word != "rw" && word != "z" && word != "Z" && word != "consistent" &&
+               word != "cached" && word != "delegated" && word != "copy") {
       base::fail(Code::kInvalidArgument, "invalid mode: {}", mode);
     }
   }
 }
 
-std::string checkedDestination(const std::string& path, const std::string& type, const std::string& context) {
+std::string checkedDestination(const std::string& path, const std::string& type,
+                               const std::string& context) {
   if (!path.starts_with('/')) {
-    base::fail(Code::kInvalidArgument, "{}invalid mount config for type \"{}\": invalid mount path: '{}' mount path must be absolute",
+    base::fail(Code::kInvalidArgument,
+               "{}invalid mount config for type \"{}\": invalid mount path: '{}' mount path must "
+               "be absolute",
                context, type, path);
   }
   const std::string clean = cleanPath(path);
   if (clean == "/") {
-    base::fail(Code::kInvalidArgument, "{}invalid mount config for type \"{}\": invalid specification: destination can't be '/'",
-               context, type);
+    base::fail(
+        Code::kInvalidArgument,
+        "{}invalid mount config for type \"{}\": invalid specification: destination can't be '/'",
+        context, type);
   }
   return clean;
 }
 
-std::string checkedDriver(const std::string& driver) { return driver.empty() ? "local" : driver; }
+std::string checkedDriver(const std::string& driver) {
+  return driver.empty() ? "local" : driver;
+}
 
 MountRecord bindMount(const dockerapi::Mount& mount) {
   MountRecord record;
   record.type = "bind";
-  if (mount.source.empty()) base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": field Source must not be empty");
+  if (mount.source.empty())
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"bind\": field Source must not be empty");
   if (!mount.source.starts_with('/')) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": invalid mount path: '{}' mount path must be absolute",
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"bind\": invalid mount path: '{}' mount path must "
+               "be absolute",
                mount.source);
   }
   if (mount.volumeOptions || mount.tmpfsOptions) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": field {} must not be specified",
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"bind\": field {} must not be specified",
                mount.volumeOptions ? "VolumeOptions" : "TmpfsOptions");
   }
   record.source = cleanPath(mount.source);
@@ -63,7 +79,9 @@ MountRecord bindMount(const dockerapi::Mount& mount) {
   if (!mount.bindOptions) return record;
   if (!mount.bindOptions->propagation.empty()) record.propagation = mount.bindOptions->propagation;
   if (!isPropagation(record.propagation)) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"bind\": invalid propagation mode: {}", record.propagation);
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"bind\": invalid propagation mode: {}",
+               record.propagation);
   }
   record.recursive = !mount.bindOptions->nonRecursive;
   record.createSource = mount.bindOptions->createMountpoint;
@@ -79,18 +97,24 @@ MountRecord volumeMount(const dockerapi::Mount& mount, const std::string& volume
   record.anonymous = mount.source.empty();
   record.driver = checkedDriver(volumeDriver);
   if (mount.bindOptions || mount.tmpfsOptions) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"volume\": field {} must not be specified",
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"volume\": field {} must not be specified",
                mount.bindOptions ? "BindOptions" : "TmpfsOptions");
   }
   if (record.anonymous && mount.readOnly) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"volume\": must not set ReadOnly mode when using anonymous volumes");
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"volume\": must not set ReadOnly mode when using "
+               "anonymous volumes");
   }
   if (!mount.volumeOptions) return record;
   record.noCopy = mount.volumeOptions->noCopy;
   record.subpath = mount.volumeOptions->subpath;
-  if (mount.volumeOptions->driverConfig) record.driver = checkedDriver(mount.volumeOptions->driverConfig->name);
+  if (mount.volumeOptions->driverConfig)
+    record.driver = checkedDriver(mount.volumeOptions->driverConfig->name);
   if (record.subpath.starts_with('/') || cleanPath(record.subpath).starts_with("..")) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"volume\": subpath must be a relative path within the volume");
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"volume\": subpath must be a relative path within "
+               "the volume");
   }
   return record;
 }
@@ -98,11 +122,15 @@ MountRecord volumeMount(const dockerapi::Mount& mount, const std::string& volume
 MountRecord tmpfsMount(const dockerapi::Mount& mount) {
   MountRecord record;
   record.type = "tmpfs";
-  if (!mount.source.empty()) base::fail(Code::kInvalidArgument, "invalid mount config for type \"tmpfs\": field Source must not be specified");
+  if (!mount.source.empty())
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"tmpfs\": field Source must not be specified");
   std::vector<std::string> options;
   if (mount.tmpfsOptions) {
-    if (mount.tmpfsOptions->sizeBytes > 0) options.push_back("size=" + std::to_string(mount.tmpfsOptions->sizeBytes));
-    if (mount.tmpfsOptions->mode != 0) options.push_back(fmt::format("mode={:o}", mount.tmpfsOptions->mode & 07777));
+    if (mount.tmpfsOptions->sizeBytes > 0)
+      options.push_back("size=" + std::to_string(mount.tmpfsOptions->sizeBytes));
+    if (mount.tmpfsOptions->mode != 0)
+      options.push_back(fmt::format("mode={:o}", mount.tmpfsOptions->mode & 07777));
     for (const auto& pair : mount.tmpfsOptions->options) {
       if (!pair.empty()) options.push_back(base::join(pair, "="));
     }
@@ -124,13 +152,15 @@ MountRecord tmpfsFromOption(const std::string& destination, const std::string& o
 
 void addUnique(std::vector<MountRecord>& list, MountRecord record) {
   for (const MountRecord& other : list) {
-    if (other.destination == record.destination) base::fail(Code::kInvalidArgument, "Duplicate mount point: {}", record.destination);
+    if (other.destination == record.destination)
+      base::fail(Code::kInvalidArgument, "Duplicate mount point: {}", record.destination);
   }
   list.push_back(std::move(record));
 }
 
 bool has(const std::vector<MountRecord>& list, const std::string& destination) {
-  return std::any_of(list.begin(), list.end(), [&](const MountRecord& m) { return m.destination == destination; });
+  return std::any_of(list.begin(), list.end(),
+                     [&](const MountRecord& m) { return m.destination == destination; });
 }
 
 }  // namespace
@@ -153,8 +183,10 @@ std::string cleanPath(std::string_view path) {
 
 MountRecord parseBind(const std::string& specification, const std::string& volumeDriver) {
   const auto parts = base::split(specification, ':');
-  const bool wellFormed = parts.size() >= 2 && parts.size() <= 3 && !parts[0].empty() && !parts[1].empty();
-  if (!wellFormed) base::fail(Code::kInvalidArgument, "invalid volume specification: '{}'", specification);
+  const bool wellFormed =
+      parts.size() >= 2 && parts.size() <= 3 && !parts[0].empty() && !parts[1].empty();
+  if (!wellFormed)
+    base::fail(Code::kInvalidArgument, "invalid volume specification: '{}'", specification);
   MountRecord record;
   const std::string context = fmt::format("invalid volume specification: '{}': ", specification);
   if (parts[0].starts_with('/')) {
@@ -184,12 +216,15 @@ MountRecord fromMount(const dockerapi::Mount& mount, const std::string& volumeDr
   } else if (mount.type == "tmpfs") {
     record = tmpfsMount(mount);
   } else if (mount.type == "image" || mount.type == "npipe" || mount.type == "cluster") {
-    base::fail(Code::kNotImplemented, "mounts of type \"{}\" are not implemented (HostConfig.Mounts)", mount.type);
+    base::fail(Code::kNotImplemented,
+               "mounts of type \"{}\" are not implemented (HostConfig.Mounts)", mount.type);
   } else {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"{}\": mount type unknown", mount.type);
+    base::fail(Code::kInvalidArgument, "invalid mount config for type \"{}\": mount type unknown",
+               mount.type);
   }
   if (mount.target.empty()) {
-    base::fail(Code::kInvalidArgument, "invalid mount config for type \"{}\": field Target must not be empty", record.type);
+    base::fail(Code::kInvalidArgument,
+               "invalid mount config for type \"{}\": field Target must not be empty", record.type);
   }
   record.destination = checkedDestination(mount.target, record.type, "");
   record.readWrite = !mount.readOnly;
@@ -197,12 +232,16 @@ MountRecord fromMount(const dockerapi::Mount& mount, const std::string& volumeDr
   return record;
 }
 
-std::vector<MountRecord> collectMounts(const dockerapi::Config& config, const dockerapi::HostConfig& hostConfig,
+std::vector<MountRecord> collectMounts(const dockerapi::Config& config,
+                                       const dockerapi::HostConfig& hostConfig,
                                        const std::vector<MountRecord>& inherited) {
   std::vector<MountRecord> asked;
-  for (const std::string& bind : hostConfig.binds) addUnique(asked, parseBind(bind, hostConfig.volumeDriver));
-  for (const dockerapi::Mount& mount : hostConfig.mounts) addUnique(asked, fromMount(mount, hostConfig.volumeDriver));
-  for (const auto& [destination, options] : hostConfig.tmpfs) addUnique(asked, tmpfsFromOption(destination, options));
+  for (const std::string& bind : hostConfig.binds)
+    addUnique(asked, parseBind(bind, hostConfig.volumeDriver));
+  for (const dockerapi::Mount& mount : hostConfig.mounts)
+    addUnique(asked, fromMount(mount, hostConfig.volumeDriver));
+  for (const auto& [destination, options] : hostConfig.tmpfs)
+    addUnique(asked, tmpfsFromOption(destination, options));
   for (const MountRecord& mount : inherited) {
     if (!has(asked, mount.destination)) asked.push_back(mount);
   }
@@ -216,7 +255,8 @@ std::vector<MountRecord> collectMounts(const dockerapi::Config& config, const do
   }
   // Parents before children, so that mounting in order never hides one.
   std::stable_sort(asked.begin(), asked.end(), [](const MountRecord& a, const MountRecord& b) {
-    return std::count(a.destination.begin(), a.destination.end(), '/') < std::count(b.destination.begin(), b.destination.end(), '/');
+    return std::count(a.destination.begin(), a.destination.end(), '/') <
+           std::count(b.destination.begin(), b.destination.end(), '/');
   });
   return asked;
 }

@@ -16,10 +16,12 @@ MountRecord parseBind(const std::string& specification, const std::string& volum
 // One --mount. Error as above; kNotImplemented for types image, npipe and cluster.
 MountRecord fromMount(const dockerapi::Mount& mount, const std::string& volumeDriver);
 
-// Everything the request and the merged config ask for; a destination asked for by -v, --mount or --tmpfs displaces an
-// image's volume. Volumes without a name get none here: their records have `anonymous` set and the name empty.
-// `inherited` comes from --volumes-from. Error kInvalidArgument "Duplicate mount point: /x".
-std::vector<MountRecord> collectMounts(const dockerapi::Config& config, const dockerapi::HostConfig& hostConfig,
+// Everything the request and the merged config ask for; a destination asked for by -v, --mount or
+// --tmpfs displaces an image's volume. Volumes without a name get none here: their records have
+// `anonymous` set and the name empty. `inherited` comes from --volumes-from. Error kInvalidArgument
+// "Duplicate mount point: /x".
+std::vector<MountRecord> collectMounts(const dockerapi::Config& config,
+                                       const dockerapi::HostConfig& hostConfig,
                                        const std::vector<MountRecord>& inherited);
 
 }  // namespace container

@@ -12,11 +12,13 @@ using base::Code;
 
 std::uint16_t portNumber(std::string_view text, const std::string& whole) {
   const auto number = base::parseUint(text);
-  if (!number || *number == 0 || *number > 65535) base::fail(Code::kInvalidArgument, "invalid port specification: \"{}\"", whole);
+  if (!number || *number == 0 || *number > 65535)
+    base::fail(Code::kInvalidArgument, "invalid port specification: \"{}\"", whole);
   return static_cast<std::uint16_t>(*number);
 }
 
-networks::PortBinding wanted(std::uint16_t port, const std::string& protocol, const dockerapi::PortBinding& binding) {
+networks::PortBinding wanted(std::uint16_t port, const std::string& protocol,
+                             const dockerapi::PortBinding& binding) {
   networks::PortBinding result;
   result.protocol = protocol;
   result.containerPort = port;
@@ -31,10 +33,13 @@ networks::PortBinding wanted(std::uint16_t port, const std::string& protocol, co
   return result;
 }
 
-std::string key(std::uint16_t port, const std::string& protocol) { return fmt::format("{}/{}", port, protocol); }
+std::string key(std::uint16_t port, const std::string& protocol) {
+  return fmt::format("{}/{}", port, protocol);
+}
 
 // Every port the container names: exposed by image or request, or bound.
-std::set<std::pair<std::uint16_t, std::string>> named(const dockerapi::Config& config, const dockerapi::HostConfig& hostConfig) {
+std::set<std::pair<std::uint16_t, std::string>> named(const dockerapi::Config& config,
+                                                      const dockerapi::HostConfig& hostConfig) {
   std::set<std::pair<std::uint16_t, std::string>> all;
   for (const std::string& exposed : config.exposedPorts) all.insert(parsePort(exposed));
   for (const auto& [port, bindings] : hostConfig.portBindings) all.insert(parsePort(port));
@@ -46,11 +51,13 @@ std::set<std::pair<std::uint16_t, std::string>> named(const dockerapi::Config& c
 std::pair<std::uint16_t, std::string> parsePort(const std::string& text) {
   const auto [number, protocol] = base::cut(text, '/');
   const std::string name = protocol ? base::lower(*protocol) : "tcp";
-  if (name != "tcp" && name != "udp" && name != "sctp") base::fail(Code::kInvalidArgument, "invalid proto: {}", name);
+  if (name != "tcp" && name != "udp" && name != "sctp")
+    base::fail(Code::kInvalidArgument, "invalid proto: {}", name);
   return {portNumber(number, text), name};
 }
 
-std::vector<networks::PortBinding> wantedPorts(const dockerapi::Config& config, const dockerapi::HostConfig& hostConfig) {
+std::vector<networks::PortBinding> wantedPorts(const dockerapi::Config& config,
+                                               const dockerapi::HostConfig& hostConfig) {
   std::vector<networks::PortBinding> list;
   std::set<std::pair<std::uint16_t, std::string>> bound;
   for (const auto& [text, bindings] : hostConfig.portBindings) {
@@ -79,7 +86,8 @@ dockerapi::PortMap portMap(const dockerapi::Config& config, const dockerapi::Hos
   return map;
 }
 
-std::vector<dockerapi::Port> portList(const dockerapi::Config& config, const dockerapi::HostConfig& hostConfig,
+std::vector<dockerapi::Port> portList(const dockerapi::Config& config,
+                                      const dockerapi::HostConfig& hostConfig,
                                       const std::vector<networks::PortBinding>& published) {
   std::vector<dockerapi::Port> list;
   for (const auto& [port, protocol] : named(config, hostConfig)) {

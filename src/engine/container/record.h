@@ -1,5 +1,5 @@
-// What the engine knows of a container, as it stands in the database: one JSON document a row. Everything that must
-// survive is here; what can be asked of the kernel or another library is not.
+// What the engine knows of a container, as it stands in the database: one JSON document a row.
+// Everything that must survive is here; what can be asked of the kernel or another library is not.
 #pragma once
 
 #include <cstdint>
@@ -20,23 +20,23 @@ std::string_view statusName(Status status) noexcept;
 
 // One mount of the container, decided at create: where it comes from and how it is attached.
 struct MountRecord {
-  std::string type;         // bind, volume, tmpfs
-  std::string name;         // volume
-  std::string source;       // bind: host path
-  std::string destination;  // clean absolute path
-  std::string driver;       // volume
-  std::string mode;         // as given behind the second colon of -v
-  std::string propagation;  // bind: rprivate…
-  std::string subpath;      // volume
-  std::string tmpfsOptions; // "rw,noexec,size=64m"
+  std::string type;          // bind, volume, tmpfs
+  std::string name;          // volume
+  std::string source;        // bind: host path
+  std::string destination;   // clean absolute path
+  std::string driver;        // volume
+  std::string mode;          // as given behind the second colon of -v
+  std::string propagation;   // bind: rprivate…
+  std::string subpath;       // volume
+  std::string tmpfsOptions;  // "rw,noexec,size=64m"
   bool readWrite = true;
-  bool recursive = true;          // bind: with the mounts below it
-  bool noCopy = false;            // volume: no copy-up
-  bool createSource = false;      // bind by -v: the host directory is made when missing
+  bool recursive = true;      // bind: with the mounts below it
+  bool noCopy = false;        // volume: no copy-up
+  bool createSource = false;  // bind by -v: the host directory is made when missing
   bool readOnlyNonRecursive = false;
   bool readOnlyForceRecursive = false;
-  bool fromMounts = false;        // asked for by --mount, not -v
-  bool anonymous = false;         // volume made for this container: goes with `rm -v`
+  bool fromMounts = false;  // asked for by --mount, not -v
+  bool anonymous = false;   // volume made for this container: goes with `rm -v`
 };
 
 struct State {
@@ -54,22 +54,24 @@ struct State {
 
 struct Record {
   std::string id;
-  std::string name;                 // without the slash
-  std::string owner = "api";        // api, build, cri, swarm, plugin
+  std::string name;           // without the slash
+  std::string owner = "api";  // api, build, cri, swarm, plugin
   base::Time created;
-  std::string path;                 // argv[0]
+  std::string path;  // argv[0]
   std::vector<std::string> args;
-  dockerapi::Config config;         // merged with the image's
+  dockerapi::Config config;  // merged with the image's
   dockerapi::HostConfig hostConfig;
   json::Map<dockerapi::EndpointSettings> networks;  // asked for, by the name or id given
-  std::string imageId;              // "sha256:…"
-  std::string imageName;            // as given
-  std::vector<std::string> layers;  // the stack below the writable layer
+  std::string imageId;                              // "sha256:…"
+  std::string imageName;                            // as given
+  std::vector<std::string> layers;                  // the stack below the writable layer
   std::vector<MountRecord> mounts;
   std::string storageDriver;
   State state;
 
-  bool running() const noexcept { return state.status == Status::kRunning || state.status == Status::kPaused; }
+  bool running() const noexcept {
+    return state.status == Status::kRunning || state.status == Status::kPaused;
+  }
 };
 
 // Views are immutable: whoever holds one reads without a lock.

@@ -8,7 +8,8 @@ namespace container {
 namespace {
 
 const store::Schema kSchema{"containers",
-                            {"CREATE TABLE container (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) "
+                            {"CREATE TABLE container (id TEXT PRIMARY KEY, name TEXT NOT NULL "
+                             "UNIQUE, record TEXT NOT NULL) "
                              "WITHOUT ROWID"}};
 
 std::string_view withoutSlash(std::string_view name) {
@@ -25,7 +26,8 @@ Records::Records(store::Store& store) {
       try {
         publish(std::make_shared<const Record>(decode(row.text(1))));
       } catch (const base::Error& error) {
-        base::fail(base::Code::kDataLoss, "container {}: its record cannot be read: {}", row.text(0), error.message());
+        base::fail(base::Code::kDataLoss, "container {}: its record cannot be read: {}",
+                   row.text(0), error.message());
       }
     });
   });
@@ -34,13 +36,16 @@ Records::Records(store::Store& store) {
 View Records::find(const std::string& reference) const {
   base::Lock lock(mutex_);
   if (const auto exact = by_id_.find(reference); exact != by_id_.end()) return exact->second;
-  if (const auto named = id_by_name_.find(std::string(withoutSlash(reference))); named != id_by_name_.end()) {
+  if (const auto named = id_by_name_.find(std::string(withoutSlash(reference)));
+      named != id_by_name_.end()) {
     return by_id_.at(named->second);
   }
   const auto first = reference.empty() ? by_id_.end() : by_id_.lower_bound(reference);
   if (first == by_id_.end() || !first->first.starts_with(reference)) return nullptr;
-  if (const auto second = std::next(first); second != by_id_.end() && second->first.starts_with(reference)) {
-    base::fail(base::Code::kInvalidArgument, "multiple IDs found with provided prefix: {}", reference);
+  if (const auto second = std::next(first);
+      second != by_id_.end() && second->first.starts_with(reference)) {
+    base::fail(base::Code::kInvalidArgument, "multiple IDs found with provided prefix: {}",
+               reference);
   }
   return first->second;
 }
@@ -57,7 +62,8 @@ std::vector<View> Records::all() const {
     views.reserve(by_id_.size());
     for (const auto& [id, view] : by_id_) views.push_back(view);
   }
-  std::sort(views.begin(), views.end(), [](const View& a, const View& b) { return a->created > b->created; });
+  std::sort(views.begin(), views.end(),
+            [](const View& a, const View& b) { return a->created > b->created; });
   return views;
 }
 
@@ -67,26 +73,34 @@ size_t Records::size() const {
 }
 
 void Records::insert(store::Transaction& transaction, Record record) {
-  if (const auto owner = transaction.text("SELECT id FROM container WHERE name = ?", {record.name})) {
+  if (const auto owner =
+          transaction.text("SELECT id FROM container WHERE name = ?", {record.name})) {
     base::fail(base::Code::kConflict,
-               "Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to remove (or rename) that "
+               "Conflict. The container name \"/{}\" is already in use by container \"{}\". You "
+               "have to remove (or rename) that "
                "container to be able to reuse that name.",
                record.name, *owner);
   }
-  transaction.run("INSERT INTO container (id, name, record) VALUES (?, ?, ?)", {record.id, record.name, encode(record)});
-  transaction.afterCommit([this, view = std::make_shared<const Record>(std::move(record))] { publish(view); });
+  transaction.run("INSERT INTO container (id, name, record) VALUES (?, ?, ?)",
+                  {record.id, record.name, encode(record)});
+  transaction.afterCommit(
+      [this, view = std::make_shared<const Record>(std::move(record))] { publish(view); });
 }
 
 void Records::update(store::Transaction& transaction, Record record) {
-  if (const auto owner = transaction.text("SELECT id FROM container WHERE name = ? AND id != ?", {record.name, record.id})) {
+  if (const auto owner = transaction.text("SELECT id FROM container WHERE name = ? AND id != ?",
+                                          {record.name, record.id})) {
     base::fail(base::Code::kConflict,
-               "Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to remove (or rename) that "
+               "Conflict. The container name \"/{}\" is already in use by container \"{}\". You "
+               "have to remove (or rename) that "
                "container to be able to reuse that name.",
                record.name, *owner);
   }
-  const int rows = transaction.run("UPDATE container SET name = ?, record = ? WHERE id = ?", {record.name, encode(record), record.id});
+  const int rows = transaction.run("UPDATE container SET name = ?, record = ? WHERE id = ?",
+                                   {record.name, encode(record), record.id});
   if (rows == 0) base::fail(base::Code::kNotFound, "No such container: {}", record.id);
-  transaction.afterCommit([this, view = std::make_shared<const Record>(std::move(record))] { publish(view); });
+  transaction.afterCommit(
+      [this, view = std::make_shared<const Record>(std::move(record))] { publish(view); });
 }
 
 void Records::remove(store::Transaction& transaction, const std::string& id) {
@@ -96,7 +110,8 @@ void Records::remove(store::Transaction& transaction, const std::string& id) {
 
 void Records::publish(View view) {
   base::Lock lock(mutex_);
-  if (const auto old = by_id_.find(view->id); old != by_id_.end() && old->second->name != view->name) {
+  if (const auto old = by_id_.find(view->id);
+      old != by_id_.end() && old->second->name != view->name) {
     // The old name may be another container's by now: only its own entry goes.
     const auto named = id_by_name_.find(old->second->name);
     if (named != id_by_name_.end() && named->second == view->id) id_by_name_.erase(named);

@@ -1,5 +1,5 @@
-// All container records: rows in the database, and immutable views of them in memory that reading needs no lock of
-// anybody's operation for.
+// All container records: rows in the database, and immutable views of them in memory that reading
+// needs no lock of anybody's operation for.
 #pragma once
 
 #include <functional>
@@ -14,15 +14,15 @@
 
 namespace container {
 
-// Thread-safe. Changes happen inside writer closures; views appear when their batch is committed, so nobody sees what
-// could still be lost.
+// Thread-safe. Changes happen inside writer closures; views appear when their batch is committed,
+// so nobody sees what could still be lost.
 class Records {
  public:
   // Reads every row. Error kDataLoss names the row that cannot be read.
   explicit Records(store::Store& store);
 
-  // Full id, exact name (with or without slash), unique id prefix. kNotFound "No such container: x"; kInvalidArgument
-  // when a prefix fits several.
+  // Full id, exact name (with or without slash), unique id prefix. kNotFound "No such container:
+  // x"; kInvalidArgument when a prefix fits several.
   View get(const std::string& reference) const EXCLUDES(mutex_);
   View find(const std::string& reference) const EXCLUDES(mutex_);  // null instead of kNotFound
   std::vector<View> all() const EXCLUDES(mutex_);                  // newest first

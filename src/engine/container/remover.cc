@@ -13,7 +13,8 @@ void removeDirectory(Core& core, const std::string& id) {
   try {
     sys::removeTree(core.containers.get(), id);
   } catch (const base::Error& error) {
-    base::log::warn("a container's directory could not be removed; the next start tries again", {{"container", id}, {"error", error.message()}});
+    base::log::warn("a container's directory could not be removed; the next start tries again",
+                    {{"container", id}, {"error", error.message()}});
   }
 }
 
@@ -24,7 +25,8 @@ void removeAnonymousVolumes(Core& core, const Record& record) {
       core.volumes.remove(mount.name, true);
     } catch (const base::Error& error) {
       // Another container may have taken it over by --volumes-from.
-      base::log::debug("anonymous volume stays", {{"volume", mount.name}, {"error", error.message()}});
+      base::log::debug("anonymous volume stays",
+                       {{"volume", mount.name}, {"error", error.message()}});
     }
   }
 }

@@ -1,5 +1,5 @@
-// The end of a container: its record goes first, in one durable transaction; what it owned follows, and is swept at the
-// next start should the daemon die in between.
+// The end of a container: its record goes first, in one durable transaction; what it owned follows,
+// and is swept at the next start should the daemon die in between.
 #pragma once
 
 #include "engine/container/core.h"

@@ -23,7 +23,8 @@ void Lifecycle::restore() {
     try {
       restoreOne(view, found == recovered.end() ? nullptr : &found->second);
     } catch (const base::Error& error) {
-      base::log::error("container could not be taken up", {{"container", view->id}, {"error", error.message()}});
+      base::log::error("container could not be taken up",
+                       {{"container", view->id}, {"error", error.message()}});
     }
   }
   sweepLeftovers(core_);
@@ -35,12 +36,17 @@ void Lifecycle::restoreOne(const View& view, const task::Recovered* recovered) {
   if (recovered && recovered->running) {
     if (view->running() && view->state.pid == recovered->running->pid) return;
     // Started, and the daemon died before it wrote so down: the shim is the truth.
-    changeRecord(core_, store::Durability::kLazy, view->id, [&](Record& record) {
-      record.state.status = Status::kRunning;
-      record.state.pid = recovered->running->pid;
-      record.state.startedAt = recovered->running->startedAt;
-      record.state.bootId = core_.bootId;
-    }, [&](store::Transaction& t, const Record& record) { core_.events.append(t, containerEvent(record, "start")); });
+    changeRecord(
+        core_, store::Durability::kLazy, view->id,
+        [&](Record& record) {
+          record.state.status = Status::kRunning;
+          record.state.pid = recovered->running->pid;
+          record.state.startedAt = recovered->running->startedAt;
+          record.state.bootId = core_.bootId;
+        },
+        [&](store::Transaction& t, const Record& record) {
+          core_.events.append(t, containerEvent(record, "start"));
+        });
     return;
   }
   if (recovered && recovered->exit) {
@@ -51,7 +57,8 @@ void Lifecycle::restoreOne(const View& view, const task::Recovered* recovered) {
       }
       changeRecord(core_, store::Durability::kLazy, view->id, [&](Record& record) {
         record.state.status = Status::kRunning;
-        if (record.state.startedAt.zero() || record.state.startedAt > recovered->exit->at) record.state.startedAt = recovered->exit->at;
+        if (record.state.startedAt.zero() || record.state.startedAt > recovered->exit->at)
+          record.state.startedAt = recovered->exit->at;
       });
     }
     return exitInStrand(core_.records.get(view->id), *recovered->exit);
@@ -62,8 +69,10 @@ void Lifecycle::restoreOne(const View& view, const task::Recovered* recovered) {
     lost.code = 255;
     lost.known = false;
     lost.at = base::Time::now();
-    lost.error = view->state.bootId == core_.bootId ? "exit status lost: the process and its shim were gone when the engine came back"
-                                                    : "exit status lost: the host went down while the container ran";
+    lost.error =
+        view->state.bootId == core_.bootId
+            ? "exit status lost: the process and its shim were gone when the engine came back"
+            : "exit status lost: the host went down while the container ran";
     exitInStrand(view, lost);
     return restartAfterRestore(core_.records.find(view->id), true);
   }
@@ -75,12 +84,14 @@ void Lifecycle::restartAfterRestore(const View& view, bool wasRunning) {
   if (!view || view->running() || view->state.status == Status::kCreated) return;
   const auto& policy = view->hostConfig.restartPolicy.name;
   const bool pending = view->state.status == Status::kRestarting;
-  if (pending || startsWithDaemon(policy, view->state.stoppedByUser, view->state.exitCode, wasRunning)) {
+  if (pending ||
+      startsWithDaemon(policy, view->state.stoppedByUser, view->state.exitCode, wasRunning)) {
     {
       base::Lock lock(mutex_);
       if (restart_timers_.contains(view->id)) return;
     }
-    changeRecord(core_, store::Durability::kLazy, view->id, [](Record& record) { record.state.status = Status::kRestarting; });
+    changeRecord(core_, store::Durability::kLazy, view->id,
+                 [](Record& record) { record.state.status = Status::kRestarting; });
     scheduleRestart(view->id, 0);
   } else if (view->hostConfig.autoRemove) {
     removeInStrand(view, true);

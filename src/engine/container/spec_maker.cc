@@ -10,7 +10,8 @@
 namespace container {
 namespace {
 
-constexpr const char* kDefaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kDefaultPath =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 std::string upper(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
@@ -18,7 +19,8 @@ std::string upper(std::string text) {
 }
 
 bool covered(const Record& record, const std::string& destination) {
-  return std::any_of(record.mounts.begin(), record.mounts.end(), [&](const MountRecord& m) { return m.destination == destination; });
+  return std::any_of(record.mounts.begin(), record.mounts.end(),
+                     [&](const MountRecord& m) { return m.destination == destination; });
 }
 
 void dropNamespace(oci::Spec& spec, const std::string& type) {
@@ -68,7 +70,9 @@ oci::Mount tmpfs(const MountRecord& record) {
     std::erase(mount.options, word);
     mount.options.push_back(word);
   }
-  if (!record.readWrite && std::find(mount.options.begin(), mount.options.end(), "ro") == mount.options.end()) mount.options.push_back("ro");
+  if (!record.readWrite &&
+      std::find(mount.options.begin(), mount.options.end(), "ro") == mount.options.end())
+    mount.options.push_back("ro");
   return mount;
 }
 
@@ -92,11 +96,16 @@ void setMounts(oci::Spec& spec, const Record& record, const SpecInputs& inputs) 
     if (m.destination == "/dev/mqueue" && h.ipcMode == "host") return true;
     return m.destination != "/proc" && covered(record, m.destination);
   });
-  if (inputs.shareShm && !covered(record, "/dev/shm")) spec.mounts.push_back(bind("/dev/shm", {"rbind", "rprivate"}));
-  if (h.ipcMode == "host" && !covered(record, "/dev/mqueue")) spec.mounts.push_back(bind("/dev/mqueue", {"rbind", "rprivate"}));
-  if (!covered(record, "/etc/resolv.conf")) spec.mounts.push_back(bind("/etc/resolv.conf", {"rbind", "rprivate"}));
-  if (!covered(record, "/etc/hostname")) spec.mounts.push_back(bind("/etc/hostname", {"rbind", "rprivate"}));
-  if (!covered(record, "/etc/hosts")) spec.mounts.push_back(bind("/etc/hosts", {"rbind", "rprivate"}));
+  if (inputs.shareShm && !covered(record, "/dev/shm"))
+    spec.mounts.push_back(bind("/dev/shm", {"rbind", "rprivate"}));
+  if (h.ipcMode == "host" && !covered(record, "/dev/mqueue"))
+    spec.mounts.push_back(bind("/dev/mqueue", {"rbind", "rprivate"}));
+  if (!covered(record, "/etc/resolv.conf"))
+    spec.mounts.push_back(bind("/etc/resolv.conf", {"rbind", "rprivate"}));
+  if (!covered(record, "/etc/hostname"))
+    spec.mounts.push_back(bind("/etc/hostname", {"rbind", "rprivate"}));
+  if (!covered(record, "/etc/hosts"))
+    spec.mounts.push_back(bind("/etc/hosts", {"rbind", "rprivate"}));
   for (const MountRecord& mount : record.mounts) spec.mounts.push_back(userMount(mount));
 }
 
@@ -112,7 +121,8 @@ void setPaths(oci::Spec& spec, const dockerapi::HostConfig& h) {
 
 oci::Capabilities capabilitySets(const std::vector<std::string>& names) {
   oci::Capabilities sets;
-  sets.bounding = sets.effective = sets.permitted = names;  // inheritable stays empty: CVE-2022-24769
+  sets.bounding = sets.effective = sets.permitted =
+      names;  // inheritable stays empty: CVE-2022-24769
   return sets;
 }
 
@@ -120,7 +130,8 @@ void setProcess(oci::Spec& spec, const Record& record, const SpecInputs& inputs)
   const auto& h = record.hostConfig;
   auto& process = *spec.process;
   process.terminal = record.config.tty;
-  if (h.consoleSize[0] != 0 && h.consoleSize[1] != 0) process.consoleSize = oci::Box{h.consoleSize[0], h.consoleSize[1]};
+  if (h.consoleSize[0] != 0 && h.consoleSize[1] != 0)
+    process.consoleSize = oci::Box{h.consoleSize[0], h.consoleSize[1]};
   process.args = {record.path};
   process.args.insert(process.args.end(), record.args.begin(), record.args.end());
   process.env = environmentOf(record, inputs.hostname);
@@ -130,14 +141,17 @@ void setProcess(oci::Spec& spec, const Record& record, const SpecInputs& inputs)
   process.oomScoreAdj = h.oomScoreAdj;
   process.rlimits.clear();
   for (const auto& limit : h.resources.ulimits) {
-    process.rlimits.push_back({"RLIMIT_" + upper(limit.name), static_cast<std::uint64_t>(limit.hard), static_cast<std::uint64_t>(limit.soft)});
+    process.rlimits.push_back({"RLIMIT_" + upper(limit.name),
+                               static_cast<std::uint64_t>(limit.hard),
+                               static_cast<std::uint64_t>(limit.soft)});
   }
 }
 
 }  // namespace
 
 std::vector<std::string> capabilitiesOf(const dockerapi::HostConfig& h) {
-  return spec::adjustCapabilities({h.capAdd.begin(), h.capAdd.end()}, {h.capDrop.begin(), h.capDrop.end()}, h.privileged);
+  return spec::adjustCapabilities({h.capAdd.begin(), h.capAdd.end()},
+                                  {h.capDrop.begin(), h.capDrop.end()}, h.privileged);
 }
 
 std::string seccompOption(const dockerapi::HostConfig& h) {
@@ -172,7 +186,8 @@ oci::Resources resourcesOf(const dockerapi::Resources& r) {
   if (r.memory != 0) memory.limit = r.memory;
   if (r.memoryReservation != 0) memory.reservation = r.memoryReservation;
   if (r.memorySwap != 0) memory.swap = r.memorySwap;
-  if (r.memorySwappiness && *r.memorySwappiness >= 0) memory.swappiness = static_cast<std::uint64_t>(*r.memorySwappiness);
+  if (r.memorySwappiness && *r.memorySwappiness >= 0)
+    memory.swappiness = static_cast<std::uint64_t>(*r.memorySwappiness);
   if (r.oomKillDisable.value_or(false)) memory.disableOomKiller = true;
   result.memory = memory;
   oci::Cpu cpu;
@@ -186,7 +201,8 @@ oci::Resources resourcesOf(const dockerapi::Resources& r) {
   cpu.cpus = r.cpusetCpus;
   cpu.mems = r.cpusetMems;
   result.cpu = cpu;
-  if (r.pidsLimit && *r.pidsLimit != 0) result.pids = oci::Pids{*r.pidsLimit < 0 ? -1 : *r.pidsLimit};
+  if (r.pidsLimit && *r.pidsLimit != 0)
+    result.pids = oci::Pids{*r.pidsLimit < 0 ? -1 : *r.pidsLimit};
   if (r.blkioWeight != 0) {
     oci::BlockIo io;
     io.weight = r.blkioWeight;
@@ -207,7 +223,8 @@ oci::Spec makeSpec(const Record& record, const SpecInputs& inputs, const sys::Ho
   linux_.cgroupsPath = inputs.cgroupPath;
   linux_.resources = resourcesOf(h.resources);
   linux_.resources->devices = spec::defaultDeviceRules(h.privileged);
-  linux_.resources->devices.insert(linux_.resources->devices.end(), inputs.deviceRules.begin(), inputs.deviceRules.end());
+  linux_.resources->devices.insert(linux_.resources->devices.end(), inputs.deviceRules.begin(),
+                                   inputs.deviceRules.end());
   linux_.devices.insert(linux_.devices.end(), inputs.devices.begin(), inputs.devices.end());
   linux_.seccomp = inputs.seccomp;
   for (const auto& [key, value] : h.sysctls) linux_.sysctl[key] = value;
@@ -215,27 +232,35 @@ oci::Spec makeSpec(const Record& record, const SpecInputs& inputs, const sys::Ho
   linux_.rootfsPropagation = "rprivate";
   for (const MountRecord& mount : record.mounts) {
     if (mount.propagation.ends_with("shared")) linux_.rootfsPropagation = "rshared";
-    if (mount.propagation.ends_with("slave") && linux_.rootfsPropagation != "rshared") linux_.rootfsPropagation = "rslave";
+    if (mount.propagation.ends_with("slave") && linux_.rootfsPropagation != "rshared")
+      linux_.rootfsPropagation = "rslave";
   }
   return spec;
 }
 
-oci::Process execProcess(const Record& record, const dockerapi::ExecCreateRequest& request, const std::string& hostname) {
+oci::Process execProcess(const Record& record, const dockerapi::ExecCreateRequest& request,
+                         const std::string& hostname) {
   oci::Process process;
   process.terminal = request.tty;
-  if (request.consoleSize && (*request.consoleSize)[0] != 0) process.consoleSize = oci::Box{(*request.consoleSize)[0], (*request.consoleSize)[1]};
+  if (request.consoleSize && (*request.consoleSize)[0] != 0)
+    process.consoleSize = oci::Box{(*request.consoleSize)[0], (*request.consoleSize)[1]};
   process.args.assign(request.cmd.begin(), request.cmd.end());
   process.env = environmentOf(record, hostname);
-  if (request.tty && !record.config.tty) process.env = mergeEnvironment(process.env, {"TERM=xterm"});
+  if (request.tty && !record.config.tty)
+    process.env = mergeEnvironment(process.env, {"TERM=xterm"});
   process.env = mergeEnvironment(process.env, {request.env.begin(), request.env.end()});
-  process.cwd = !request.workingDir.empty() ? request.workingDir : record.config.workingDir.empty() ? "/" : record.config.workingDir;
+  process.cwd = !request.workingDir.empty()        ? request.workingDir
+                : record.config.workingDir.empty() ? "/"
+                                                   : record.config.workingDir;
   dockerapi::HostConfig rights = record.hostConfig;
   rights.privileged = rights.privileged || request.privileged;
   process.capabilities = capabilitySets(capabilitiesOf(rights));
   process.noNewPrivileges = noNewPrivileges(record.hostConfig);
   process.oomScoreAdj = record.hostConfig.oomScoreAdj;
   for (const auto& limit : record.hostConfig.resources.ulimits) {
-    process.rlimits.push_back({"RLIMIT_" + upper(limit.name), static_cast<std::uint64_t>(limit.hard), static_cast<std::uint64_t>(limit.soft)});
+    process.rlimits.push_back({"RLIMIT_" + upper(limit.name),
+                               static_cast<std::uint64_t>(limit.hard),
+                               static_cast<std::uint64_t>(limit.soft)});
   }
   return process;
 }

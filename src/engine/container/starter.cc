@@ -29,7 +29,8 @@ constexpr const char* kResolvedConf = "/run/systemd/resolve/resolv.conf";
 // The container whose namespaces `mode` ("container:x") names; it must run.
 View peerOf(const Core& core, const std::string& mode, const char* what) {
   const View peer = core.records.get(containerOfMode(mode));
-  if (!peer->running()) base::fail(Code::kConflict, "cannot join {} of a non running container: {}", what, peer->id);
+  if (!peer->running())
+    base::fail(Code::kConflict, "cannot join {} of a non running container: {}", what, peer->id);
   return peer;
 }
 
@@ -53,7 +54,9 @@ Network joinNetwork(Core& core, const Record& record) {
       return network;
     }
     // The namespace lives as long as the last container in it, whoever ends first.
-    const std::string sandbox = isContainerMode(peer->hostConfig.networkMode) ? containerOfMode(peer->hostConfig.networkMode) : peer->id;
+    const std::string sandbox = isContainerMode(peer->hostConfig.networkMode)
+                                    ? containerOfMode(peer->hostConfig.networkMode)
+                                    : peer->id;
     core.sandboxes.addReference(sandbox);
     network.netns = core.sandboxes.netns(sandbox);
     return network;
@@ -61,7 +64,8 @@ Network joinNetwork(Core& core, const Record& record) {
   core.sandboxes.create(record.id);
   network.netns = core.sandboxes.netns(record.id);
   const networks::JoinRequest request = joinRequestOf(record);
-  if (mode != "none" && !record.config.networkDisabled) network.joined = core.networks.join(request);
+  if (mode != "none" && !record.config.networkDisabled)
+    network.joined = core.networks.join(request);
   return network;
 }
 
@@ -69,7 +73,8 @@ Resolver hostResolver(bool keepLoopback) {
   const std::string text = sys::readFileIfExists(AT_FDCWD, kHostResolvConf, 1 << 20).value_or("");
   Resolver resolver = parseResolvConf(text, keepLoopback);
   if (resolver.nameservers.empty()) {
-    if (const auto real = sys::readFileIfExists(AT_FDCWD, kResolvedConf, 1 << 20)) resolver = parseResolvConf(*real, keepLoopback);
+    if (const auto real = sys::readFileIfExists(AT_FDCWD, kResolvedConf, 1 << 20))
+      resolver = parseResolvConf(*real, keepLoopback);
   }
   return resolver;
 }
@@ -77,7 +82,8 @@ Resolver hostResolver(bool keepLoopback) {
 Resolver resolverFor(const Core& core, const Record& record, const Network& network) {
   const auto& h = record.hostConfig;
   Resolver resolver = hostResolver(!network.own);
-  const auto pick = [](std::vector<std::string>& target, const std::vector<std::string>& daemon, const json::List<std::string>& own) {
+  const auto pick = [](std::vector<std::string>& target, const std::vector<std::string>& daemon,
+                       const json::List<std::string>& own) {
     if (!daemon.empty()) target = daemon;
     if (!own.empty()) target.assign(own.begin(), own.end());
   };
@@ -99,51 +105,67 @@ sys::Fd writeEtc(int directory, const std::string& name, const std::string& text
   return sys::openAt(directory, name, O_PATH | O_NOFOLLOW);
 }
 
-void addEtcFiles(Core& core, const Record& record, const Network& network, const std::string& hostname,
-                 std::vector<task::MountSource>& sources) {
+void addEtcFiles(Core& core, const Record& record, const Network& network,
+                 const std::string& hostname, std::vector<task::MountSource>& sources) {
   if (isContainerMode(record.hostConfig.networkMode)) {
     // The three files are those of the container whose network it shares, as in Docker.
-    const sys::Fd peer = sys::openAt(core.containers.get(), core.records.get(containerOfMode(record.hostConfig.networkMode))->id, O_PATH | O_DIRECTORY);
+    const sys::Fd peer = sys::openAt(
+        core.containers.get(), core.records.get(containerOfMode(record.hostConfig.networkMode))->id,
+        O_PATH | O_DIRECTORY);
     for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
-      if (auto file = sys::openAtIfExists(peer.get(), name, O_PATH | O_NOFOLLOW)) sources.push_back({std::string("/etc/") + name, std::move(*file)});
+      if (auto file = sys::openAtIfExists(peer.get(), name, O_PATH | O_NOFOLLOW))
+        sources.push_back({std::string("/etc/") + name, std::move(*file)});
     }
     return;
   }
   const sys::Fd directory = sys::openAt(core.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
-  const auto extra = parseExtraHosts({record.hostConfig.extraHosts.begin(), record.hostConfig.extraHosts.end()},
-                                     core.networks.gatewayOfDefaultBridge());
+  const auto extra =
+      parseExtraHosts({record.hostConfig.extraHosts.begin(), record.hostConfig.extraHosts.end()},
+                      core.networks.gatewayOfDefaultBridge());
   std::string hosts = hostsText(record, hostname, network.joined.endpoints, extra);
-  if (!network.own) hosts = sys::readFileIfExists(AT_FDCWD, "/etc/hosts", 1 << 20).value_or("") ;
+  if (!network.own) hosts = sys::readFileIfExists(AT_FDCWD, "/etc/hosts", 1 << 20).value_or("");
   if (!network.own) {
     for (const auto& [name, address] : extra) hosts += address + "\t" + name + "\n";
   }
   sources.push_back({"/etc/hosts", writeEtc(directory.get(), "hosts", hosts)});
   sources.push_back({"/etc/hostname", writeEtc(directory.get(), "hostname", hostname + "\n")});
-  sources.push_back({"/etc/resolv.conf", writeEtc(directory.get(), "resolv.conf", resolvText(resolverFor(core, record, network)))});
+  sources.push_back({"/etc/resolv.conf", writeEtc(directory.get(), "resolv.conf",
+                                                  resolvText(resolverFor(core, record, network)))});
 }
 
-std::string namespacePath(const View& peer, const char* name) { return fmt::format("/proc/{}/ns/{}", peer->state.pid, name); }
+std::string namespacePath(const View& peer, const char* name) {
+  return fmt::format("/proc/{}/ns/{}", peer->state.pid, name);
+}
 
 // Namespaces and shared memory of other containers or the host.
-void setSharing(Core& core, const Record& record, SpecInputs& inputs, std::vector<task::MountSource>& sources) {
+void setSharing(Core& core, const Record& record, SpecInputs& inputs,
+                std::vector<task::MountSource>& sources) {
   const auto& h = record.hostConfig;
-  if (isContainerMode(h.pidMode)) inputs.pidNamespace = namespacePath(peerOf(core, h.pidMode, "PID namespace"), "pid");
+  if (isContainerMode(h.pidMode))
+    inputs.pidNamespace = namespacePath(peerOf(core, h.pidMode, "PID namespace"), "pid");
   if (isContainerMode(h.ipcMode)) {
     const View peer = peerOf(core, h.ipcMode, "IPC namespace");
     if (peer->hostConfig.ipcMode != "shareable" && !isContainerMode(peer->hostConfig.ipcMode)) {
-      base::fail(Code::kInvalidArgument, "can't join IPC of container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)", peer->id);
+      base::fail(Code::kInvalidArgument,
+                 "can't join IPC of container {}: non-shareable IPC (hint: use IpcMode:shareable "
+                 "for the donor container)",
+                 peer->id);
     }
     inputs.ipcNamespace = namespacePath(peer, "ipc");
     inputs.shareShm = true;
-    sources.push_back({"/dev/shm", sys::openAt(AT_FDCWD, fmt::format("/proc/{}/root/dev/shm", peer->state.pid), O_PATH | O_DIRECTORY)});
+    sources.push_back(
+        {"/dev/shm", sys::openAt(AT_FDCWD, fmt::format("/proc/{}/root/dev/shm", peer->state.pid),
+                                 O_PATH | O_DIRECTORY)});
   } else if (h.ipcMode == "host") {
     inputs.shareShm = true;
     sources.push_back({"/dev/shm", sys::openAt(AT_FDCWD, "/dev/shm", O_PATH | O_DIRECTORY)});
-    if (auto queues = sys::openAtIfExists(AT_FDCWD, "/dev/mqueue", O_PATH | O_DIRECTORY)) sources.push_back({"/dev/mqueue", std::move(*queues)});
+    if (auto queues = sys::openAtIfExists(AT_FDCWD, "/dev/mqueue", O_PATH | O_DIRECTORY))
+      sources.push_back({"/dev/mqueue", std::move(*queues)});
   }
 }
 
-task::StartRequest buildRequest(Core& core, const Record& record, Network& network, sys::Fd rootfs) {
+task::StartRequest buildRequest(Core& core, const Record& record, Network& network,
+                                sys::Fd rootfs) {
   task::StartRequest request;
   request.id = record.id;
   SpecInputs inputs;
@@ -156,7 +178,9 @@ task::StartRequest buildRequest(Core& core, const Record& record, Network& netwo
   // A mount of the user's own on one of these paths wins.
   for (const MountRecord& mount : record.mounts) {
     bool first = mount.type != "tmpfs";
-    std::erase_if(request.mounts, [&](const task::MountSource& source) { return source.destination == mount.destination && !std::exchange(first, false); });
+    std::erase_if(request.mounts, [&](const task::MountSource& source) {
+      return source.destination == mount.destination && !std::exchange(first, false);
+    });
   }
   const Devices devices = lookUpDevices(record.hostConfig);
   inputs.devices = devices.nodes;
@@ -185,7 +209,8 @@ std::string hostnameOf(const Core& core, const Record& record) {
   const auto& h = record.hostConfig;
   if (h.utsMode == "host" || h.networkMode == "host") return core.host.hostname;
   if (isContainerMode(h.networkMode)) {
-    if (const View peer = core.records.find(containerOfMode(h.networkMode))) return hostnameOf(core, *peer);
+    if (const View peer = core.records.find(containerOfMode(h.networkMode)))
+      return hostnameOf(core, *peer);
   }
   return base::shortId(record.id);
 }

@@ -1,4 +1,5 @@
-// One start of a container: network, root file system, mounts, files of /etc, spec, task. Undoes itself on failure.
+// One start of a container: network, root file system, mounts, files of /etc, spec, task. Undoes
+// itself on failure.
 #pragma once
 
 #include <vector>
@@ -7,11 +8,13 @@
 
 namespace container {
 
-// Runs the record's process; `attachers` get its output from the first byte. The caller is in the container's strand
-// and writes down what comes back. Errors: task::StartError from the process, others from the steps before.
+// Runs the record's process; `attachers` get its output from the first byte. The caller is in the
+// container's strand and writes down what comes back. Errors: task::StartError from the process,
+// others from the steps before.
 task::Running startTask(Core& core, const Record& record, std::vector<task::Attacher> attachers);
 
-// What startTask took besides the task, given back: network (logically), sandbox, volume mounts. Idempotent.
+// What startTask took besides the task, given back: network (logically), sandbox, volume mounts.
+// Idempotent.
 void releaseRuntime(Core& core, const Record& record);
 
 // The hostname the container sees.

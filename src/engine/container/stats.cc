@@ -18,7 +18,8 @@ using base::Code;
 
 json::List<dockerapi::BlkioEntry> entries(const std::vector<cgroup::BlkioEntry>& list) {
   json::List<dockerapi::BlkioEntry> result;
-  for (const auto& entry : list) result.push_back({entry.major, entry.minor, entry.op, entry.value});
+  for (const auto& entry : list)
+    result.push_back({entry.major, entry.minor, entry.op, entry.value});
   return result;
 }
 
@@ -47,12 +48,14 @@ void fillCpu(dockerapi::CpuStats& cpu, const cgroup::Stats& stats, const sys::Ho
   cpu.throttlingData = {stats.periods, stats.throttledPeriods, stats.throttledTime};
 }
 
-void fillMemory(dockerapi::MemoryStats& memory, const cgroup::Stats& stats, const sys::HostFacts& host) {
+void fillMemory(dockerapi::MemoryStats& memory, const cgroup::Stats& stats,
+                const sys::HostFacts& host) {
   memory.usage = stats.memoryUsage;
   memory.maxUsage = stats.memoryMax;
   memory.stats = stats.memory;
   memory.failcnt = stats.memoryFailures;
-  memory.limit = stats.memoryLimit == 0 ? static_cast<std::uint64_t>(host.memory) : stats.memoryLimit;
+  memory.limit =
+      stats.memoryLimit == 0 ? static_cast<std::uint64_t>(host.memory) : stats.memoryLimit;
 }
 
 void fillIo(dockerapi::BlkioStats& io, const cgroup::Stats& stats) {
@@ -99,13 +102,15 @@ dockerapi::ContainerStats sample(Core& core, const Record& record) {
   fillMemory(result.memoryStats, stats, core.host);
   fillIo(result.blkioStats, stats);
   for (const auto& [name, c] : core.networks.counters(record.id)) {
-    result.networks[name] = {c.rxBytes, c.rxPackets, c.rxErrors, c.rxDropped, c.txBytes, c.txPackets, c.txErrors, c.txDropped};
+    result.networks[name] = {c.rxBytes, c.rxPackets, c.rxErrors, c.rxDropped,
+                             c.txBytes, c.txPackets, c.txErrors, c.txDropped};
   }
   return result;
 }
 
 void streamStats(Core& core, const std::string& reference, bool stream, bool oneShot,
-                 const std::function<void(const dockerapi::ContainerStats&)>& each, const base::StopToken& stop) {
+                 const std::function<void(const dockerapi::ContainerStats&)>& each,
+                 const base::StopToken& stop) {
   const std::string id = core.records.get(reference)->id;
   dockerapi::ContainerStats last;
   for (bool first = true;; first = false) {
@@ -116,7 +121,9 @@ void streamStats(Core& core, const std::string& reference, bool stream, bool one
       now = sample(core, *view);
     } catch (const base::Error& error) {
       // The cgroup went with the container's end, between the view and the reading.
-      if (error.code() != Code::kNotFound && error.sysErrno() != ENOENT && error.sysErrno() != ENODEV) throw;
+      if (error.code() != Code::kNotFound && error.sysErrno() != ENOENT &&
+          error.sysErrno() != ENODEV)
+        throw;
       now.id = id;
       now.name = "/" + view->name;
     }
@@ -130,20 +137,25 @@ void streamStats(Core& core, const std::string& reference, bool stream, bool one
   }
 }
 
-dockerapi::TopResponse top(Core& core, const std::string& reference, const std::string& psArguments) {
+dockerapi::TopResponse top(Core& core, const std::string& reference,
+                           const std::string& psArguments) {
   const View view = core.records.get(reference);
   if (!view->running()) base::fail(Code::kConflict, "container {} is not running", view->id);
-  if (view->state.status == Status::kRestarting) base::fail(Code::kConflict, "Container {} is restarting, wait until the container is running", view->id);
+  if (view->state.status == Status::kRestarting)
+    base::fail(Code::kConflict, "Container {} is restarting, wait until the container is running",
+               view->id);
   const std::vector<int> pids = core.tasks.processes(view->id);
   std::vector<std::string> argv{"/bin/ps"};
-  for (const std::string& word : psWords(psArguments.empty() ? "-ef" : psArguments)) argv.push_back(word);
+  for (const std::string& word : psWords(psArguments.empty() ? "-ef" : psArguments))
+    argv.push_back(word);
   const sys::Output output = sys::run(argv);
   if (output.status.code != 0) base::fail(Code::kInvalidArgument, "ps: {}", base::trim(output.err));
   const auto lines = base::split(output.out, '\n');
   dockerapi::TopResponse response;
   response.titles = psWords(lines.front());
   const auto column = std::find(response.titles.begin(), response.titles.end(), "PID");
-  if (column == response.titles.end()) base::fail(Code::kInvalidArgument, "Couldn't find PID field in ps output");
+  if (column == response.titles.end())
+    base::fail(Code::kInvalidArgument, "Couldn't find PID field in ps output");
   const auto index = static_cast<size_t>(column - response.titles.begin());
   for (size_t i = 1; i < lines.size(); ++i) {
     auto words = psWords(lines[i]);

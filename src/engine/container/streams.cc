@@ -17,15 +17,24 @@ constexpr std::string_view kDefaultDetach("\x10\x11", 2);  // ctrl-p, ctrl-q
 
 std::array<char, 8> frameHead(int stream, size_t length) {
   const auto n = static_cast<std::uint32_t>(length);
-  return {static_cast<char>(stream), 0, 0, 0, static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8), static_cast<char>(n)};
+  return {static_cast<char>(stream),
+          0,
+          0,
+          0,
+          static_cast<char>(n >> 24),
+          static_cast<char>(n >> 16),
+          static_cast<char>(n >> 8),
+          static_cast<char>(n)};
 }
 
 void requireAttachable(const Record& record) {
   if (record.state.status == Status::kPaused) {
-    base::fail(Code::kConflict, "container {} is paused, unpause the container before attach", record.id);
+    base::fail(Code::kConflict, "container {} is paused, unpause the container before attach",
+               record.id);
   }
   if (record.state.status == Status::kRestarting) {
-    base::fail(Code::kConflict, "container {} is restarting, wait until the container is running", record.id);
+    base::fail(Code::kConflict, "container {} is restarting, wait until the container is running",
+               record.id);
   }
 }
 
@@ -37,7 +46,8 @@ class EndOfRun {
       source_.stop();
       return;
     }
-    registration_ = core_.exits.add(id_, WaitFor::kNextExit, [source = source_](const WaitResult&) { source.stop(); });
+    registration_ = core_.exits.add(id_, WaitFor::kNextExit,
+                                    [source = source_](const WaitResult&) { source.stop(); });
     // It may have ended between the view and the registration.
     const View now = core_.records.find(id_);
     if (!now || !now->running()) source_.stop();
@@ -79,7 +89,8 @@ std::string parseDetachKeys(const std::optional<std::string>& text) {
   return keys;
 }
 
-void Streams::attach(const std::string& reference, const AttachWish& wish, const std::function<Connection(bool tty)>& hijack) {
+void Streams::attach(const std::string& reference, const AttachWish& wish,
+                     const std::function<Connection(bool tty)>& hijack) {
   const std::string keys = parseDetachKeys(wish.detachKeys);
   const View first = core_.records.get(reference);
   requireAttachable(*first);
@@ -98,7 +109,8 @@ void Streams::attach(const std::string& reference, const AttachWish& wish, const
   if (tty && attacher.in) attacher.detachKeys = keys;
   attacher.onDetach = [this, id](bool byKeys) {
     if (!byKeys) return;
-    if (const View view = core_.records.find(id)) core_.events.publish(containerEvent(*view, "detach"));
+    if (const View view = core_.records.find(id))
+      core_.events.publish(containerEvent(*view, "detach"));
   };
   // In the strand: either the start under way takes it along, or it is over and the task is there.
   const auto turn = core_.strands.enter(id);
@@ -114,24 +126,29 @@ void Streams::attach(const std::string& reference, const AttachWish& wish, const
 
 void Streams::replayLogs(const Record& record, const AttachWish& wish, int socket) {
   if (record.hostConfig.logConfig.type == "none") return;
-  const auto directory = sys::openAtIfExists(core_.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
+  const auto directory =
+      sys::openAtIfExists(core_.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
   if (!directory) return;
   logs::Query query;
   query.standardOutput = wish.out;
   query.standardError = wish.err;
-  logs::JsonFileReader(directory->get(), record.id + "-json.log").read(query, [&](const logs::Entry& entry) {
-    std::string piece;
-    if (!record.config.tty) {
-      const auto head = frameHead(entry.standardError ? 2 : 1, entry.text.size());
-      piece.append(head.data(), head.size());
-    }
-    piece += entry.text;
-    sys::writeAll(socket, piece, "attached client");
-    return true;
-  }, {});
+  logs::JsonFileReader(directory->get(), record.id + "-json.log")
+      .read(query,
+            [&](const logs::Entry& entry) {
+              std::string piece;
+              if (!record.config.tty) {
+                const auto head = frameHead(entry.standardError ? 2 : 1, entry.text.size());
+                piece.append(head.data(), head.size());
+              }
+              piece += entry.text;
+              sys::writeAll(socket, piece, "attached client");
+              return true;
+            },
+            {});
 }
 
-void Streams::startExec(const std::string& id, bool detach, const std::optional<dockerapi::ConsoleSize>& size,
+void Streams::startExec(const std::string& id, bool detach,
+                        const std::optional<dockerapi::ConsoleSize>& size,
                         const std::function<Connection(bool tty)>& hijack) {
   const Exec exec = execs_.startable(id);
   task::Stdio stdio;
@@ -144,7 +161,8 @@ void Streams::startExec(const std::string& id, bool detach, const std::optional<
     stdio.columns = static_cast<std::uint16_t>((*asked)[1]);
   }
   if (detach) return execs_.start(id, stdio, {});
-  const std::string keys = parseDetachKeys(exec.request.detachKeys.empty() ? std::nullopt : std::optional(exec.request.detachKeys));
+  const std::string keys = parseDetachKeys(
+      exec.request.detachKeys.empty() ? std::nullopt : std::optional(exec.request.detachKeys));
   Connection connection = hijack(exec.request.tty);
   const sys::Fd socket = connection.socket.dup();
   task::Attacher attacher;
@@ -157,7 +175,8 @@ void Streams::startExec(const std::string& id, bool detach, const std::optional<
   if (exec.request.tty && attacher.in) attacher.detachKeys = keys;
   attacher.onDetach = [this, id, container = exec.containerId](bool byKeys) {
     if (!byKeys) return;
-    if (const View view = core_.records.find(container)) core_.events.publish(containerEvent(*view, "exec_detach", {{"execID", id}}));
+    if (const View view = core_.records.find(container))
+      core_.events.publish(containerEvent(*view, "exec_detach", {{"execID", id}}));
   };
   std::vector<task::Attacher> attachers;
   attachers.push_back(std::move(attacher));
@@ -174,15 +193,21 @@ void Streams::startExec(const std::string& id, bool detach, const std::optional<
   }
 }
 
-void Streams::readLogs(const std::string& reference, const LogsWish& wish, const std::function<void(bool tty)>& begin,
-                       const logs::JsonFileReader::Each& each, const std::function<void()>& idle, const base::StopToken& stop) {
+void Streams::readLogs(const std::string& reference, const LogsWish& wish,
+                       const std::function<void(bool tty)>& begin,
+                       const logs::JsonFileReader::Each& each, const std::function<void()>& idle,
+                       const base::StopToken& stop) {
   const View view = core_.records.get(reference);
   if (!wish.query.standardOutput && !wish.query.standardError) {
     base::fail(Code::kInvalidArgument, "You must choose at least one stream");
   }
-  if (view->hostConfig.logConfig.type == "none") base::fail(Code::kNotImplemented, "configured logging driver does not support reading");
-  const auto directory = sys::openAtIfExists(core_.containers.get(), view->id, O_RDONLY | O_DIRECTORY);
-  if (!directory) base::fail(Code::kConflict, "can not get logs from container which is dead or marked for removal");
+  if (view->hostConfig.logConfig.type == "none")
+    base::fail(Code::kNotImplemented, "configured logging driver does not support reading");
+  const auto directory =
+      sys::openAtIfExists(core_.containers.get(), view->id, O_RDONLY | O_DIRECTORY);
+  if (!directory)
+    base::fail(Code::kConflict,
+               "can not get logs from container which is dead or marked for removal");
   logs::JsonFileReader reader(directory->get(), view->id + "-json.log");
   begin(view->config.tty);
   if (!wish.follow) {
@@ -197,7 +222,8 @@ void Streams::readLogs(const std::string& reference, const LogsWish& wish, const
 void Streams::resize(const std::string& reference, unsigned rows, unsigned columns) {
   const View view = core_.records.get(reference);
   if (!view->running()) base::fail(Code::kConflict, "container {} is not running", view->id);
-  core_.tasks.resize(view->id, "", static_cast<std::uint16_t>(rows), static_cast<std::uint16_t>(columns));
+  core_.tasks.resize(view->id, "", static_cast<std::uint16_t>(rows),
+                     static_cast<std::uint16_t>(columns));
 }
 
 }  // namespace container

@@ -13,7 +13,8 @@
 
 namespace container {
 
-// "ctrl-p,ctrl-q" -> raw bytes. nullopt: the default sequence. Error kInvalidArgument in Docker's words.
+// "ctrl-p,ctrl-q" -> raw bytes. nullopt: the default sequence. Error kInvalidArgument in Docker's
+// words.
 std::string parseDetachKeys(const std::optional<std::string>& text);
 
 struct AttachWish {
@@ -30,22 +31,27 @@ struct Connection {
 
 class Streams {
  public:
-  Streams(Core& core, Attachers& attachers, Execs& execs) : core_(core), attachers_(attachers), execs_(execs) {}
+  Streams(Core& core, Attachers& attachers, Execs& execs)
+      : core_(core), attachers_(attachers), execs_(execs) {}
 
   // kConflict: paused or restarting. `hijack` is called once everything that can be refused was.
-  void attach(const std::string& reference, const AttachWish& wish, const std::function<Connection(bool tty)>& hijack);
+  void attach(const std::string& reference, const AttachWish& wish,
+              const std::function<Connection(bool tty)>& hijack);
   // Runs the exec with the connection as its stdio, or detached without.
-  void startExec(const std::string& id, bool detach, const std::optional<dockerapi::ConsoleSize>& size,
+  void startExec(const std::string& id, bool detach,
+                 const std::optional<dockerapi::ConsoleSize>& size,
                  const std::function<Connection(bool tty)>& hijack);
 
   struct LogsWish {
     logs::Query query;
     bool follow = false;
   };
-  // `begin` once the request is known to be good. Returns at the end of the log, or of the container when following,
-  // or when `stop` fires. Error kNotImplemented "configured logging driver does not support reading".
-  void readLogs(const std::string& reference, const LogsWish& wish, const std::function<void(bool tty)>& begin,
-                const logs::JsonFileReader::Each& each, const std::function<void()>& idle, const base::StopToken& stop);
+  // `begin` once the request is known to be good. Returns at the end of the log, or of the
+  // container when following, or when `stop` fires. Error kNotImplemented "configured logging
+  // driver does not support reading".
+  void readLogs(const std::string& reference, const LogsWish& wish,
+                const std::function<void(bool tty)>& begin, const logs::JsonFileReader::Each& each,
+                const std::function<void()>& idle, const base::StopToken& stop);
 
   void resize(const std::string& reference, unsigned rows, unsigned columns);
 

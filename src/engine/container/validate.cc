@@ -23,67 +23,94 @@ void checkMemory(const dockerapi::Resources& r) {
     base::fail(Code::kInvalidArgument, "Minimum memory limit allowed is 6MB");
   }
   if (r.memory > 0 && r.memorySwap > 0 && r.memorySwap < r.memory) {
-    base::fail(Code::kInvalidArgument, "Minimum memoryswap limit should be larger than memory limit, see usage");
+    base::fail(Code::kInvalidArgument,
+               "Minimum memoryswap limit should be larger than memory limit, see usage");
   }
   if (r.memory == 0 && r.memorySwap > 0) {
-    base::fail(Code::kInvalidArgument, "You should always set the Memory limit when using Memoryswap limit, see usage");
+    base::fail(Code::kInvalidArgument,
+               "You should always set the Memory limit when using Memoryswap limit, see usage");
   }
   if (r.memorySwappiness && (*r.memorySwappiness < -1 || *r.memorySwappiness > 100)) {
-    base::fail(Code::kInvalidArgument, "Invalid value: {}, valid memory swappiness range is 0-100", *r.memorySwappiness);
+    base::fail(Code::kInvalidArgument, "Invalid value: {}, valid memory swappiness range is 0-100",
+               *r.memorySwappiness);
   }
   if (r.memoryReservation > 0 && r.memoryReservation < kLeastMemory) {
     base::fail(Code::kInvalidArgument, "Minimum memory reservation allowed is 6MB");
   }
   if (r.memory > 0 && r.memoryReservation > r.memory) {
-    base::fail(Code::kInvalidArgument, "Minimum memory limit can not be less than memory reservation limit, see usage");
+    base::fail(Code::kInvalidArgument,
+               "Minimum memory limit can not be less than memory reservation limit, see usage");
   }
 }
 
 void checkCpu(const dockerapi::Resources& r, const sys::HostFacts& host) {
   if (r.nanoCpus < 0 || r.nanoCpus > static_cast<std::int64_t>(host.cpus) * 1'000'000'000) {
-    base::fail(Code::kInvalidArgument, "range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", host.cpus, host.cpus);
+    base::fail(Code::kInvalidArgument,
+               "range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available",
+               host.cpus, host.cpus);
   }
   if (r.nanoCpus > 0 && (r.cpuPeriod != 0 || r.cpuQuota != 0)) {
-    base::fail(Code::kInvalidArgument, "Conflicting options: Nano CPUs and CPU {} cannot both be set", r.cpuPeriod != 0 ? "Period" : "Quota");
+    base::fail(Code::kInvalidArgument,
+               "Conflicting options: Nano CPUs and CPU {} cannot both be set",
+               r.cpuPeriod != 0 ? "Period" : "Quota");
   }
   if (r.cpuPeriod != 0 && (r.cpuPeriod < 1000 || r.cpuPeriod > 1'000'000)) {
-    base::fail(Code::kInvalidArgument, "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
+    base::fail(
+        Code::kInvalidArgument,
+        "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
   }
-  if (r.cpuQuota > 0 && r.cpuQuota < 1000) base::fail(Code::kInvalidArgument, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
-  if (r.cpuShares < 0) base::fail(Code::kInvalidArgument, "invalid CPU shares ({}): value must be a positive integer", r.cpuShares);
+  if (r.cpuQuota > 0 && r.cpuQuota < 1000)
+    base::fail(Code::kInvalidArgument, "CPU cfs quota can not be less than 1ms (i.e. 1000)");
+  if (r.cpuShares < 0)
+    base::fail(Code::kInvalidArgument, "invalid CPU shares ({}): value must be a positive integer",
+               r.cpuShares);
 }
 
 void checkRestart(const dockerapi::RestartPolicy& policy, bool autoRemove) {
   const std::string& name = policy.name;
   if (name != "no" && name != "always" && name != "unless-stopped" && name != "on-failure") {
     base::fail(Code::kInvalidArgument,
-               "invalid restart policy: unknown policy '{}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'", name);
+               "invalid restart policy: unknown policy '{}'; use one of 'no', 'always', "
+               "'on-failure', or 'unless-stopped'",
+               name);
   }
   if (name != "on-failure" && policy.maximumRetryCount != 0) {
     const char* hint = policy.maximumRetryCount < 0 ? " and cannot be negative" : "";
-    base::fail(Code::kInvalidArgument, "invalid restart policy: maximum retry count can only be used with 'on-failure'{}", hint);
+    base::fail(Code::kInvalidArgument,
+               "invalid restart policy: maximum retry count can only be used with 'on-failure'{}",
+               hint);
   }
   if (policy.maximumRetryCount < 0) {
-    base::fail(Code::kInvalidArgument, "invalid restart policy: maximum retry count cannot be negative");
+    base::fail(Code::kInvalidArgument,
+               "invalid restart policy: maximum retry count cannot be negative");
   }
-  if (autoRemove && name != "no") base::fail(Code::kInvalidArgument, "can't create 'AutoRemove' container with restart policy");
+  if (autoRemove && name != "no")
+    base::fail(Code::kInvalidArgument, "can't create 'AutoRemove' container with restart policy");
 }
 
 void checkLog(const dockerapi::LogConfig& log) {
   if (log.type != "json-file" && log.type != "none") {
-    constexpr std::array<std::string_view, 9> kKnown{"local", "journald", "syslog", "gelf", "fluentd", "awslogs", "splunk", "gcplogs", "etwlogs"};
+    constexpr std::array<std::string_view, 9> kKnown{"local",  "journald", "syslog",
+                                                     "gelf",   "fluentd",  "awslogs",
+                                                     "splunk", "gcplogs",  "etwlogs"};
     if (std::find(kKnown.begin(), kKnown.end(), log.type) != kKnown.end()) {
-      base::fail(Code::kNotImplemented, "logging driver \"{}\" is not implemented (HostConfig.LogConfig.Type): use json-file or none", log.type);
+      base::fail(Code::kNotImplemented,
+                 "logging driver \"{}\" is not implemented (HostConfig.LogConfig.Type): use "
+                 "json-file or none",
+                 log.type);
     }
     base::fail(Code::kInvalidArgument, "logger: no log driver named '{}' is registered", log.type);
   }
   for (const auto& [key, value] : log.config) {
     if (log.type == "none") continue;
-    constexpr std::array<std::string_view, 8> kLater{"labels", "labels-regex", "env", "env-regex", "tag", "compress", "mode", "max-buffer-size"};
+    constexpr std::array<std::string_view, 8> kLater{
+        "labels", "labels-regex", "env", "env-regex", "tag", "compress", "mode", "max-buffer-size"};
     if (std::find(kLater.begin(), kLater.end(), key) != kLater.end()) {
-      base::fail(Code::kNotImplemented, "log option \"{}\" is not implemented (HostConfig.LogConfig.Config)", key);
+      base::fail(Code::kNotImplemented,
+                 "log option \"{}\" is not implemented (HostConfig.LogConfig.Config)", key);
     }
-    if (key != "max-size" && key != "max-file") base::fail(Code::kInvalidArgument, "unknown log opt '{}' for json-file log driver", key);
+    if (key != "max-size" && key != "max-file")
+      base::fail(Code::kInvalidArgument, "unknown log opt '{}' for json-file log driver", key);
     if (key == "max-file" && base::parseInt(value).value_or(0) < 1) {
       base::fail(Code::kInvalidArgument, "max-file cannot be less than 1");
     }
@@ -93,23 +120,30 @@ void checkLog(const dockerapi::LogConfig& log) {
 void checkModes(const dockerapi::Config& config, const dockerapi::HostConfig& h) {
   const bool hostNet = h.networkMode == "host";
   if (isContainerMode(h.networkMode)) {
-    if (!config.hostname.empty()) base::fail(Code::kInvalidArgument, "conflicting options: hostname and the network mode");
+    if (!config.hostname.empty())
+      base::fail(Code::kInvalidArgument, "conflicting options: hostname and the network mode");
     if (!h.portBindings.empty() || h.publishAllPorts) {
-      base::fail(Code::kInvalidArgument, "conflicting options: port publishing and the container type network mode");
+      base::fail(Code::kInvalidArgument,
+                 "conflicting options: port publishing and the container type network mode");
     }
     if (!config.exposedPorts.empty()) {
-      base::fail(Code::kInvalidArgument, "conflicting options: port exposing and the container type network mode");
+      base::fail(Code::kInvalidArgument,
+                 "conflicting options: port exposing and the container type network mode");
     }
-    if (!h.dns.empty()) base::fail(Code::kInvalidArgument, "conflicting options: dns and the network mode");
+    if (!h.dns.empty())
+      base::fail(Code::kInvalidArgument, "conflicting options: dns and the network mode");
     if (!h.extraHosts.empty()) {
-      base::fail(Code::kInvalidArgument, "conflicting options: custom host-to-IP mapping and the network mode");
+      base::fail(Code::kInvalidArgument,
+                 "conflicting options: custom host-to-IP mapping and the network mode");
     }
   }
   if (hostNet && h.utsMode == "host" && !config.hostname.empty()) {
     base::fail(Code::kInvalidArgument, "conflicting options: hostname and the UTS mode");
   }
-  if (!h.pidMode.empty() && h.pidMode != "host" && !isContainerMode(h.pidMode)) base::fail(Code::kInvalidArgument, "invalid PID mode: {}", h.pidMode);
-  if (!h.utsMode.empty() && h.utsMode != "host") base::fail(Code::kInvalidArgument, "invalid UTS mode: {}", h.utsMode);
+  if (!h.pidMode.empty() && h.pidMode != "host" && !isContainerMode(h.pidMode))
+    base::fail(Code::kInvalidArgument, "invalid PID mode: {}", h.pidMode);
+  if (!h.utsMode.empty() && h.utsMode != "host")
+    base::fail(Code::kInvalidArgument, "invalid UTS mode: {}", h.utsMode);
   constexpr std::array<std::string_view, 5> kIpc{"", "none", "private", "shareable", "host"};
   if (std::find(kIpc.begin(), kIpc.end(), h.ipcMode) == kIpc.end() && !isContainerMode(h.ipcMode)) {
     base::fail(Code::kInvalidArgument, "invalid IPC mode: {}", h.ipcMode);
@@ -125,16 +159,25 @@ void checkSecurityOptions(const dockerapi::HostConfig& h, const sys::HostFacts& 
     const std::string key = option.substr(0, at);
     const std::string value = at == std::string::npos ? "" : option.substr(at + 1);
     if (key == "no-new-privileges") {
-      if (!value.empty() && !base::parseBool(value)) base::fail(Code::kInvalidArgument, "invalid --security-opt: {}", base::quote(option));
+      if (!value.empty() && !base::parseBool(value))
+        base::fail(Code::kInvalidArgument, "invalid --security-opt: {}", base::quote(option));
     } else if (key == "seccomp" || key == "systempaths") {
-      if (value.empty()) base::fail(Code::kInvalidArgument, "invalid --security-opt: {}", base::quote(option));
+      if (value.empty())
+        base::fail(Code::kInvalidArgument, "invalid --security-opt: {}", base::quote(option));
     } else if (key == "apparmor") {
-      if (value != "unconfined" && !host.apparmor) base::fail(Code::kInvalidArgument, "apparmor profile \"{}\": AppArmor is not enabled on this host", value);
-      if (value != "unconfined") base::fail(Code::kNotImplemented, "AppArmor profiles are not implemented (HostConfig.SecurityOpt)");
+      if (value != "unconfined" && !host.apparmor)
+        base::fail(Code::kInvalidArgument,
+                   "apparmor profile \"{}\": AppArmor is not enabled on this host", value);
+      if (value != "unconfined")
+        base::fail(Code::kNotImplemented,
+                   "AppArmor profiles are not implemented (HostConfig.SecurityOpt)");
     } else if (key == "label") {
-      if (value != "disable") base::fail(Code::kNotImplemented, "SELinux labels are not implemented (HostConfig.SecurityOpt)");
+      if (value != "disable")
+        base::fail(Code::kNotImplemented,
+                   "SELinux labels are not implemented (HostConfig.SecurityOpt)");
     } else if (key == "writable-cgroups") {
-      base::fail(Code::kNotImplemented, "writable-cgroups is not implemented (HostConfig.SecurityOpt)");
+      base::fail(Code::kNotImplemented,
+                 "writable-cgroups is not implemented (HostConfig.SecurityOpt)");
     } else {
       base::fail(Code::kInvalidArgument, "invalid --security-opt 2: {}", base::quote(option));
     }
@@ -146,7 +189,8 @@ void fillDefaults(dockerapi::HostConfig& h, const sys::HostFacts& host) {
   if (h.restartPolicy.name.empty()) h.restartPolicy.name = "no";
   if (h.logConfig.type.empty()) h.logConfig.type = "json-file";
   if (h.ipcMode.empty()) h.ipcMode = "private";
-  if (h.cgroupnsMode.empty()) h.cgroupnsMode = host.cgroups == sys::CgroupVersion::kV2 && !h.privileged ? "private" : "host";
+  if (h.cgroupnsMode.empty())
+    h.cgroupnsMode = host.cgroups == sys::CgroupVersion::kV2 && !h.privileged ? "private" : "host";
   if (h.shmSize == 0) h.shmSize = 64 << 20;
   if (h.runtime.empty()) h.runtime = "runc";
   auto& r = h.resources;
@@ -156,15 +200,22 @@ void fillDefaults(dockerapi::HostConfig& h, const sys::HostFacts& host) {
 
 }  // namespace
 
-bool isContainerMode(const std::string& mode) { return mode.starts_with("container:"); }
-std::string containerOfMode(const std::string& mode) { return isContainerMode(mode) ? mode.substr(10) : std::string(); }
+bool isContainerMode(const std::string& mode) {
+  return mode.starts_with("container:");
+}
+std::string containerOfMode(const std::string& mode) {
+  return isContainerMode(mode) ? mode.substr(10) : std::string();
+}
 bool isUserNetwork(const std::string& mode) {
-  return !mode.empty() && mode != "default" && mode != "bridge" && mode != "host" && mode != "none" && !isContainerMode(mode);
+  return !mode.empty() && mode != "default" && mode != "bridge" && mode != "host" &&
+         mode != "none" && !isContainerMode(mode);
 }
 
 void refuseUnimplemented(const dockerapi::Config& config, const dockerapi::HostConfig& h) {
   const auto& r = h.resources;
-  refuseIf(config.healthcheck && !config.healthcheck->test.empty() && config.healthcheck->test.front() != "NONE", "Config.Healthcheck");
+  refuseIf(config.healthcheck && !config.healthcheck->test.empty() &&
+               config.healthcheck->test.front() != "NONE",
+           "Config.Healthcheck");
   refuseIf(!h.cgroup.empty(), "HostConfig.Cgroup");
   refuseIf(!h.links.empty(), "HostConfig.Links");
   refuseIf(!h.storageOpt.empty(), "HostConfig.StorageOpt");
@@ -189,13 +240,16 @@ int parseSignal(const std::string& text) {
     std::string_view name;
     int number;
   };
-  constexpr std::array<Name, 34> kNames{{{"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},     {"CHLD", SIGCHLD}, {"CLD", SIGCHLD},
-                                         {"CONT", SIGCONT}, {"FPE", SIGFPE},   {"HUP", SIGHUP},     {"ILL", SIGILL},   {"INT", SIGINT},
-                                         {"IO", SIGIO},     {"IOT", SIGIOT},   {"KILL", SIGKILL},   {"PIPE", SIGPIPE}, {"POLL", SIGPOLL},
-                                         {"PROF", SIGPROF}, {"PWR", SIGPWR},   {"QUIT", SIGQUIT},   {"SEGV", SIGSEGV}, {"STKFLT", SIGSTKFLT},
-                                         {"STOP", SIGSTOP}, {"SYS", SIGSYS},   {"TERM", SIGTERM},   {"TRAP", SIGTRAP}, {"TSTP", SIGTSTP},
-                                         {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU}, {"URG", SIGURG},     {"USR1", SIGUSR1}, {"USR2", SIGUSR2},
-                                         {"VTALRM", SIGVTALRM}, {"WINCH", SIGWINCH}, {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}}};
+  constexpr std::array<Name, 34> kNames{
+      {{"ABRT", SIGABRT}, {"ALRM", SIGALRM}, {"BUS", SIGBUS},       {"CHLD", SIGCHLD},
+       {"CLD", SIGCHLD},  {"CONT", SIGCONT}, {"FPE", SIGFPE},       {"HUP", SIGHUP},
+       {"ILL", SIGILL},   {"INT", SIGINT},   {"IO", SIGIO},         {"IOT", SIGIOT},
+       {"KILL", SIGKILL}, {"PIPE", SIGPIPE}, {"POLL", SIGPOLL},     {"PROF", SIGPROF},
+       {"PWR", SIGPWR},   {"QUIT", SIGQUIT}, {"SEGV", SIGSEGV},     {"STKFLT", SIGSTKFLT},
+       {"STOP", SIGSTOP}, {"SYS", SIGSYS},   {"TERM", SIGTERM},     {"TRAP", SIGTRAP},
+       {"TSTP", SIGTSTP}, {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},     {"URG", SIGURG},
+       {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"VTALRM", SIGVTALRM}, {"WINCH", SIGWINCH},
+       {"XCPU", SIGXCPU}, {"XFSZ", SIGXFSZ}}};
   if (const auto number = base::parseInt(text)) {
     if (*number < 1 || *number > 64) base::fail(Code::kInvalidArgument, "invalid signal: {}", text);
     return static_cast<int>(*number);
@@ -208,13 +262,16 @@ int parseSignal(const std::string& text) {
   }
   if (name.starts_with("RTMIN") || name.starts_with("RTMAX")) {
     const int start = name.starts_with("RTMIN") ? 34 : 64;
-    const auto offset = name.size() == 5 ? std::optional<std::int64_t>(0) : base::parseInt(std::string_view(name).substr(5));
-    if (offset && start + *offset >= 34 && start + *offset <= 64) return start + static_cast<int>(*offset);
+    const auto offset = name.size() == 5 ? std::optional<std::int64_t>(0)
+                                         : base::parseInt(std::string_view(name).substr(5));
+    if (offset && start + *offset >= 34 && start + *offset <= 64)
+      return start + static_cast<int>(*offset);
   }
   base::fail(Code::kInvalidArgument, "invalid signal: {}", text);
 }
 
-std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConfig& h, const sys::HostFacts& host) {
+std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConfig& h,
+                                  const sys::HostFacts& host) {
   std::vector<std::string> warnings;
   fillDefaults(h, host);
   checkMemory(h.resources);
@@ -224,15 +281,19 @@ std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConf
   checkModes(config, h);
   checkSecurityOptions(h, host);
   if (h.oomScoreAdj < -1000 || h.oomScoreAdj > 1000) {
-    base::fail(Code::kInvalidArgument, "Invalid value {}, range for oom score adj is [-1000, 1000]", h.oomScoreAdj);
+    base::fail(Code::kInvalidArgument, "Invalid value {}, range for oom score adj is [-1000, 1000]",
+               h.oomScoreAdj);
   }
   if (h.shmSize < 0) base::fail(Code::kInvalidArgument, "SHM size can not be less than 0");
   if (!config.stopSignal.empty()) parseSignal(config.stopSignal);
   if (!config.workingDir.empty() && !config.workingDir.starts_with('/')) {
-    base::fail(Code::kInvalidArgument, "the working directory '{}' is invalid, it needs to be an absolute path", config.workingDir);
+    base::fail(Code::kInvalidArgument,
+               "the working directory '{}' is invalid, it needs to be an absolute path",
+               config.workingDir);
   }
   for (const std::string& variable : config.env) {
-    if (variable.empty() || variable.front() == '=') base::fail(Code::kInvalidArgument, "invalid environment variable: {}", variable);
+    if (variable.empty() || variable.front() == '=')
+      base::fail(Code::kInvalidArgument, "invalid environment variable: {}", variable);
   }
   if (h.networkMode == "host" && (!h.portBindings.empty() || h.publishAllPorts)) {
     warnings.emplace_back("Published ports are discarded when using host network mode");
@@ -240,7 +301,9 @@ std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConf
     h.publishAllPorts = false;
   }
   if (h.resources.oomKillDisable.value_or(false) && h.resources.memory == 0) {
-    warnings.emplace_back("OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.");
+    warnings.emplace_back(
+        "OOM killer is disabled for the container, but no memory limit is set, this can result in "
+        "the system running out of resources.");
   }
   return warnings;
 }

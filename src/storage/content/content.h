@@ -68,9 +68,9 @@ class Ingest : public archive::Sink {
   virtual std::uint64_t offset() const = 0;  // bytes that are here
   // Starts over: the other side cannot resume.
   virtual void restart() = 0;
-  // Verifies and puts the blob in its place. kDataLoss "…: wrong digest" or a size that differs;
-  // the partial is then gone, so that the next try begins anew. A blob that is there already is
-  // fine.
+  // Verifies and puts the blob in its place. kDataLoss: fewer bytes than announced (what is here
+  // stays, to be resumed), or more, or a wrong digest (the partial is then gone, so that the next
+  // try begins anew). A blob that is there already is fine.
   virtual Finished finish() = 0;
   // Throws the partial away.
   virtual void discard() = 0;
@@ -85,10 +85,11 @@ class Store {
   std::unique_ptr<Lease> lease(const std::string& owner);
 
   // nullptr when the blob is present (it is then held by the lease, too). `size`: nullopt when not
-  // known; more bytes than it are kDataLoss at once. Conflict: another caller is ingesting the same
-  // digest; wait by waitIngested.
+  // known; more bytes than it are kDataLoss at once. Waits while another caller ingests the same
+  // digest (kCancelled), then takes what it left.
   std::unique_ptr<Ingest> ingest(Lease& lease, const base::Digest& digest,
-                                 std::optional<std::uint64_t> size = {});
+                                 std::optional<std::uint64_t> size = {},
+                                 const base::StopToken& stop = {});
   // A blob whose digest only its bytes will tell (import, commit, push); never resumed.
   std::unique_ptr<Ingest> ingestUnknown(Lease& lease);
   // A small blob that is at hand.
@@ -125,8 +126,9 @@ class Store {
   // Makes finished blobs durable (syncfs). DataLoss.
   void sync() const;
 
+  struct Impl;  // the library's own
+
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -39,7 +39,8 @@ struct timespec timeOf(const archive::TarTime& time) {
 
 // Creating with the final mode saves a chmod a file; only what the umask would cut needs one.
 mode_t currentUmask() {
-  const auto status = sys::readFile(AT_FDCWD, "/proc/thread-self/status", 1 << 20);
+  const auto status =
+      sys::readFileIfExists(AT_FDCWD, "/proc/thread-self/status", 1 << 20).value_or("");
   const auto at = status.find("Umask:");
   if (at == std::string::npos) return 0777;
   mode_t mask = 0;

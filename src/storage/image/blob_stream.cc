@@ -26,14 +26,21 @@ void pause(int seconds, const base::StopToken& stop) {
 
 }  // namespace
 
-BlobStream::BlobStream(registry::Repository& repository, const base::Digest& digest, std::int64_t size, content::Ingest& ingest,
-                       BlobProgress progress, base::StopToken stop)
-    : repository_(repository), digest_(digest), size_(size), ingest_(ingest), progress_(std::move(progress)), stop_(std::move(stop)) {}
+BlobStream::BlobStream(registry::Repository& repository, const base::Digest& digest,
+                       std::int64_t size, content::Ingest& ingest, BlobProgress progress,
+                       base::StopToken stop)
+    : repository_(repository),
+      digest_(digest),
+      size_(size),
+      ingest_(ingest),
+      progress_(std::move(progress)),
+      stop_(std::move(stop)) {}
 
 void BlobStream::connect() {
   const std::uint64_t have = ingest_.offset();
   reader_ = repository_.blob(digest_, have, stop_);
-  // A registry without ranges sends it all again: what is here is passed over, and the digest tells whether it is the same.
+  // A registry without ranges sends it all again: what is here is passed over, and the digest tells
+  // whether it is the same.
   skip_ = have - std::min(have, reader_->offset());
 }
 
@@ -42,8 +49,11 @@ bool BlobStream::retry(const base::Error& error) {
   const bool temporary = refused ? refused->temporary() : error.code() == base::Code::kUnavailable;
   if (!temporary || ++failures_ >= kTries) return false;
   reader_.reset();
-  const int seconds = std::min(refused && refused->retryAfter > 0 ? refused->retryAfter : 1 << (failures_ - 1), 60);
-  base::log::debug("download interrupted", {{"digest", digest_.str()}, {"error", error.message()}, {"retry in", std::to_string(seconds)}});
+  const int seconds =
+      std::min(refused && refused->retryAfter > 0 ? refused->retryAfter : 1 << (failures_ - 1), 60);
+  base::log::debug("download interrupted", {{"digest", digest_.str()},
+                                            {"error", error.message()},
+                                            {"retry in", std::to_string(seconds)}});
   if (progress_.retrying) progress_.retrying(seconds);
   pause(seconds, stop_);
   return true;
@@ -58,7 +68,8 @@ size_t BlobStream::read(std::span<char> into) {
       const size_t count = reader_->read(into);
       if (count == 0) {
         if (size_ < 0) return 0;
-        base::fail(base::Code::kUnavailable, "unexpected EOF: {} of {} bytes of {}", ingest_.offset(), size_, digest_.str());
+        base::fail(base::Code::kUnavailable, "unexpected EOF: {} of {} bytes of {}",
+                   ingest_.offset(), size_, digest_.str());
       }
       const size_t drop = static_cast<size_t>(std::min<std::uint64_t>(skip_, count));
       skip_ -= drop;

@@ -1,5 +1,5 @@
-// A blob on its way from a registry: every byte goes to the content store and on to whoever reads, connections that
-// break are taken up again where they ended.
+// A blob on its way from a registry: every byte goes to the content store and on to whoever reads,
+// connections that break are taken up again where they ended.
 #pragma once
 
 #include <functional>
@@ -13,14 +13,14 @@
 namespace image {
 
 struct BlobProgress {
-  std::function<void(std::int64_t current)> downloaded;   // at most ten times a second
+  std::function<void(std::int64_t current)> downloaded;  // at most ten times a second
   std::function<void(int seconds)> retrying;
 };
 
 class BlobStream : public archive::Source {
  public:
-  BlobStream(registry::Repository& repository, const base::Digest& digest, std::int64_t size, content::Ingest& ingest,
-             BlobProgress progress, base::StopToken stop);
+  BlobStream(registry::Repository& repository, const base::Digest& digest, std::int64_t size,
+             content::Ingest& ingest, BlobProgress progress, base::StopToken stop);
   size_t read(std::span<char> into) override;
 
  private:

@@ -11,12 +11,15 @@
 namespace image {
 namespace {
 
-const store::Schema kSchema{
-    "images",
-    {"CREATE TABLE image (id TEXT PRIMARY KEY, config TEXT NOT NULL, layers TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID;"
-     "CREATE TABLE image_name (name TEXT PRIMARY KEY, image TEXT NOT NULL, target TEXT NOT NULL, tagged INTEGER NOT NULL) WITHOUT ROWID;"
-     "CREATE TABLE image_layer (id TEXT PRIMARY KEY, diff TEXT NOT NULL, chain TEXT NOT NULL, alone INTEGER NOT NULL, recipe TEXT "
-     "NOT NULL, tar_bytes INTEGER NOT NULL, bytes INTEGER NOT NULL, blob TEXT NOT NULL) WITHOUT ROWID"}};
+const store::Schema kSchema{"images",
+                            {"CREATE TABLE image (id TEXT PRIMARY KEY, config TEXT NOT NULL, "
+                             "layers TEXT NOT NULL, added INTEGER NOT NULL) WITHOUT ROWID;"
+                             "CREATE TABLE image_name (name TEXT PRIMARY KEY, image TEXT NOT NULL, "
+                             "target TEXT NOT NULL, tagged INTEGER NOT NULL) WITHOUT ROWID;"
+                             "CREATE TABLE image_layer (id TEXT PRIMARY KEY, diff TEXT NOT NULL, "
+                             "chain TEXT NOT NULL, alone INTEGER NOT NULL, recipe TEXT "
+                             "NOT NULL, tar_bytes INTEGER NOT NULL, bytes INTEGER NOT NULL, blob "
+                             "TEXT NOT NULL) WITHOUT ROWID"}};
 
 std::string joined(const std::vector<snapshot::LayerId>& layers) {
   std::string text;
@@ -34,7 +37,14 @@ std::vector<snapshot::LayerId> splitLayers(const std::string& text) {
   return layers;
 }
 
-base::Digest maybeDigest(const std::string& text) { return text.empty() ? base::Digest() : base::Digest::parse(text); }
+base::Digest maybeDigest(const std::string& text) {
+  return text.empty() ? base::Digest() : base::Digest::parse(text);
+}
+
+// Empty for an image that was made here and never pushed: no manifest names it yet.
+oci::Descriptor parseTarget(const std::string& text) {
+  return text.empty() ? oci::Descriptor() : json::parse<oci::Descriptor>(text);
+}
 
 LayerRow layerOf(const store::Row& row) {
   LayerRow layer;
@@ -45,7 +55,8 @@ LayerRow layerOf(const store::Row& row) {
   layer.recipe = maybeDigest(row.text(4));
   layer.tarBytes = static_cast<std::uint64_t>(row.integer(5));
   layer.bytes = static_cast<std::uint64_t>(row.integer(6));
-  if (const std::string blob = row.text(7); !blob.empty()) layer.blob = json::parse<oci::Descriptor>(blob);
+  if (const std::string blob = row.text(7); !blob.empty())
+    layer.blob = json::parse<oci::Descriptor>(blob);
   return layer;
 }
 
@@ -60,17 +71,21 @@ base::Digest chainIdOf(const std::vector<base::Digest>& diffIds, size_t count) {
 Catalog::Catalog(store::Store& store) {
   store.ensure(kSchema);
   store.read([&](store::Reader& reader) {
-    reader.query("SELECT id, diff, chain, alone, recipe, tar_bytes, bytes, blob FROM image_layer", {}, [&](const store::Row& row) {
-      LayerRow layer = layerOf(row);
-      base::Lock lock(mutex_);
-      layers_[layer.id] = std::move(layer);
-    });
+    reader.query("SELECT id, diff, chain, alone, recipe, tar_bytes, bytes, blob FROM image_layer",
+                 {}, [&](const store::Row& row) {
+                   LayerRow layer = layerOf(row);
+                   base::Lock lock(mutex_);
+                   layers_[layer.id] = std::move(layer);
+                 });
     reader.query("SELECT id, config, layers, added FROM image", {}, [&](const store::Row& row) {
-      addImage({base::Digest::parse(row.text(0)), row.text(1), splitLayers(row.text(2)), base::Time{row.integer(3)}});
+      addImage({base::Digest::parse(row.text(0)), row.text(1), splitLayers(row.text(2)),
+                base::Time{row.integer(3)}});
     });
-    reader.query("SELECT name, image, target, tagged FROM image_name", {}, [&](const store::Row& row) {
-      addName({row.text(0), base::Digest::parse(row.text(1)), json::parse<oci::Descriptor>(row.text(2)), base::Time{row.integer(3)}});
-    });
+    reader.query("SELECT name, image, target, tagged FROM image_name", {},
+                 [&](const store::Row& row) {
+                   addName({row.text(0), base::Digest::parse(row.text(1)), parseTarget(row.text(2)),
+                            base::Time{row.integer(3)}});
+                 });
   });
 }
 
@@ -87,7 +102,8 @@ void Catalog::addImage(ImageRow row) {
 void Catalog::addName(NameRow row) {
   dropName(row.name);
   base::Lock lock(mutex_);
-  if (const auto image = images_.find(row.image); image != images_.end()) image->second.names.push_back(row.name);
+  if (const auto image = images_.find(row.image); image != images_.end())
+    image->second.names.push_back(row.name);
   std::string name = row.name;
   names_[name] = std::move(row);
 }
@@ -96,7 +112,8 @@ void Catalog::dropName(const std::string& name) {
   base::Lock lock(mutex_);
   const auto found = names_.find(name);
   if (found == names_.end()) return;
-  if (const auto image = images_.find(found->second.image); image != images_.end()) std::erase(image->second.names, name);
+  if (const auto image = images_.find(found->second.image); image != images_.end())
+    std::erase(image->second.names, name);
   names_.erase(found);
 }
 
@@ -108,13 +125,15 @@ Image Catalog::viewOf(const Entry& entry) const {
   image.layers = entry.row.layers;
   image.diffIds = entry.config.rootfs.diffIds;
   for (const auto& layer : image.layers) {
-    if (const auto row = layers_.find(layer); row != layers_.end()) image.size += static_cast<std::int64_t>(row->second.bytes);
+    if (const auto row = layers_.find(layer); row != layers_.end())
+      image.size += static_cast<std::int64_t>(row->second.bytes);
   }
   if (entry.config.created) image.created = *entry.config.created;
   for (const std::string& name : entry.names) {
     const NameRow& row = names_.at(name);
     const auto reference = oci::Reference::parse(name);
-    (reference.digest().empty() ? image.repoTags : image.repoDigests).push_back(reference.familiar());
+    (reference.digest().empty() ? image.repoTags : image.repoDigests)
+        .push_back(reference.familiar());
     image.lastTagged = std::max(image.lastTagged, row.tagged);
     image.target = row.target;
   }
@@ -136,7 +155,9 @@ std::optional<NameRow> Catalog::nameOf(const std::string& text) const {
   const oci::Reference reference = parsed->withDefaultTag();
   base::Lock lock(mutex_);
   // A digest says more than the tag beside it.
-  const std::string key = reference.digest().empty() ? reference.str() : reference.nameOnly().withDigest(reference.digest()).str();
+  const std::string key = reference.digest().empty()
+                              ? reference.str()
+                              : reference.nameOnly().withDigest(reference.digest()).str();
   const auto found = names_.find(key);
   if (found == names_.end()) return std::nullopt;
   return found->second;
@@ -211,9 +232,12 @@ std::vector<LayerRow> Catalog::onlyOf(const base::Digest& without) const {
   for (const auto& layer : found->second.row.layers) {
     bool shared = false;
     for (const auto& [id, entry] : images_) {
-      shared = shared || (id != without && std::find(entry.row.layers.begin(), entry.row.layers.end(), layer) != entry.row.layers.end());
+      shared =
+          shared || (id != without && std::find(entry.row.layers.begin(), entry.row.layers.end(),
+                                                layer) != entry.row.layers.end());
     }
-    if (const auto row = layers_.find(layer); !shared && row != layers_.end()) rows.push_back(row->second);
+    if (const auto row = layers_.find(layer); !shared && row != layers_.end())
+      rows.push_back(row->second);
   }
   return rows;
 }
@@ -224,7 +248,8 @@ std::vector<LayerRow> Catalog::orphanLayers() const {
   for (const auto& [id, row] : layers_) {
     bool used = false;
     for (const auto& [image, entry] : images_) {
-      used = used || std::find(entry.row.layers.begin(), entry.row.layers.end(), id) != entry.row.layers.end();
+      used = used || std::find(entry.row.layers.begin(), entry.row.layers.end(), id) !=
+                         entry.row.layers.end();
     }
     if (!used) rows.push_back(row);
   }
@@ -239,15 +264,18 @@ void Catalog::putImage(store::Transaction& t, const ImageRow& row) {
 
 void Catalog::putName(store::Transaction& t, const NameRow& row) {
   t.run("INSERT OR REPLACE INTO image_name (name, image, target, tagged) VALUES (?, ?, ?, ?)",
-        {row.name, row.image.str(), json::write(row.target), row.tagged.ns});
+        {row.name, row.image.str(),
+         row.target.digest.empty() ? std::string() : json::write(row.target), row.tagged.ns});
   t.afterCommit([this, row] { addName(row); });
 }
 
 void Catalog::putLayer(store::Transaction& t, const LayerRow& row) {
-  t.run("INSERT OR REPLACE INTO image_layer (id, diff, chain, alone, recipe, tar_bytes, bytes, blob) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        {row.id.str(), row.diffId.str(), row.chainId.str(), std::int64_t{row.alone}, row.recipe.str(),
-         static_cast<std::int64_t>(row.tarBytes), static_cast<std::int64_t>(row.bytes),
-         row.blob.digest.empty() ? std::string() : json::write(row.blob)});
+  t.run(
+      "INSERT OR REPLACE INTO image_layer (id, diff, chain, alone, recipe, tar_bytes, bytes, blob) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      {row.id.str(), row.diffId.str(), row.chainId.str(), std::int64_t{row.alone}, row.recipe.str(),
+       static_cast<std::int64_t>(row.tarBytes), static_cast<std::int64_t>(row.bytes),
+       row.blob.digest.empty() ? std::string() : json::write(row.blob)});
   t.afterCommit([this, row] {
     base::Lock lock(mutex_);
     layers_[row.id] = row;

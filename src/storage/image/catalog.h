@@ -16,13 +16,13 @@ namespace image {
 
 // A layer that is unpacked, and how to have its bytes again.
 struct LayerRow {
-  snapshot::LayerId id;      // in the snapshotter
+  snapshot::LayerId id;  // in the snapshotter
   base::Digest diffId;
   base::Digest chainId;
-  bool alone = true;         // keyed by what it is, usable in any stack
-  base::Digest recipe;       // blob, empty when it could not be kept
+  bool alone = true;    // keyed by what it is, usable in any stack
+  base::Digest recipe;  // blob, empty when it could not be kept
   std::uint64_t tarBytes = 0, bytes = 0;
-  oci::Descriptor blob;      // compressed form, when one is known; digest empty otherwise
+  oci::Descriptor blob;  // compressed form, when one is known; digest empty otherwise
 };
 
 struct ImageRow {
@@ -33,7 +33,7 @@ struct ImageRow {
 };
 
 struct NameRow {
-  std::string name;          // complete: "docker.io/library/busybox:latest" or "…@sha256:…"
+  std::string name;  // complete: "docker.io/library/busybox:latest" or "…@sha256:…"
   base::Digest image;
   oci::Descriptor target;
   base::Time tagged;
@@ -54,7 +54,8 @@ class Catalog {
   std::vector<NameRow> names() const EXCLUDES(mutex_);
 
   std::optional<LayerRow> layer(const snapshot::LayerId& id) const EXCLUDES(mutex_);
-  std::optional<LayerRow> layerByDiff(const base::Digest& diffId) const EXCLUDES(mutex_);   // one that stands alone
+  std::optional<LayerRow> layerByDiff(const base::Digest& diffId) const
+      EXCLUDES(mutex_);  // one that stands alone
   std::optional<LayerRow> layerByChain(const base::Digest& chainId) const EXCLUDES(mutex_);
   // Layers that no image refers to once `without` is gone.
   std::vector<LayerRow> onlyOf(const base::Digest& without) const EXCLUDES(mutex_);

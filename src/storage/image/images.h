@@ -1,8 +1,10 @@
-// Images: names, manifests, configs and their unpacked layers; pulled, pushed, imported, loaded and saved.
+// Images: names, manifests, configs and their unpacked layers; pulled, pushed, imported, loaded and
+// saved.
 //
-// name -> target descriptor -> manifests by platform -> config. An image is known by its config digest. It is either
-// whole (every blob verified, every layer unpacked and synced) or absent; what was half made is garbage by its lease.
-// Thread-safe. Long operations report progress and end at their StopToken.
+// name -> target descriptor -> manifests by platform -> config. An image is known by its config
+// digest. It is either whole (every blob verified, every layer unpacked and synced) or absent; what
+// was half made is garbage by its lease. Thread-safe. Long operations report progress and end at
+// their StopToken.
 #pragma once
 
 #include <cstdint>
@@ -36,19 +38,19 @@ struct Image {
   std::string rawConfig;                 // as stored
   snapshot::Stack layers;                // what Snapshotter::open takes, lowest first
   std::vector<base::Digest> diffIds;
-  oci::Descriptor target;                // what the name points at (manifest or index)
-  std::int64_t size = 0;                 // bytes unpacked
+  oci::Descriptor target;  // what the name points at (manifest or index)
+  std::int64_t size = 0;   // bytes unpacked
   base::Time created, lastTagged;
 };
 
 // One line of a progress stream (wire form: dockerapi::JsonMessage; engine/server translates).
 struct Progress {
-  std::string id;                        // layer's short id, tag, or empty
-  std::string status;                    // Docker's words: "Pulling fs layer", "Downloading", "Pull complete"…
-  std::int64_t current = 0, total = 0;   // bytes; total 0: no detail
-  bool detail = false;                   // an (empty) progressDetail belongs to this line
-  std::string stream;                    // load: "Loaded image: x\n"
-  std::string aux;                       // JSON text, push
+  std::string id;      // layer's short id, tag, or empty
+  std::string status;  // Docker's words: "Pulling fs layer", "Downloading", "Pull complete"…
+  std::int64_t current = 0, total = 0;  // bytes; total 0: no detail
+  bool detail = false;                  // an (empty) progressDetail belongs to this line
+  std::string stream;                   // load: "Loaded image: x\n"
+  std::string aux;                      // JSON text, push
 };
 using ProgressSink = std::function<void(const Progress&)>;
 
@@ -57,7 +59,8 @@ struct Platform {
 };
 
 struct Removed {
-  std::vector<std::pair<bool, std::string>> lines;  // {deleted?, "repo:tag" or id}: Untagged / Deleted, in Docker's order
+  std::vector<std::pair<bool, std::string>>
+      lines;  // {deleted?, "repo:tag" or id}: Untagged / Deleted, in Docker's order
   std::int64_t reclaimed = 0;
 };
 
@@ -68,19 +71,20 @@ struct User {
 };
 
 struct Options {
-  registry::Config registries;           // mirrors, insecure registries, proxies
+  registry::Config registries;  // mirrors, insecure registries, proxies
   std::function<std::vector<User>(const base::Digest& image)> usedBy;
 };
 
 class Images {
  public:
-  Images(Options options, store::Store& store, events::Bus& events, content::Store& content, snapshot::Snapshotter& snapshots);
+  Images(Options options, store::Store& store, events::Bus& events, content::Store& content,
+         snapshot::Snapshotter& snapshots);
   ~Images();
 
-  // Name first, then id prefix with optional "sha256:". kNotFound "No such image: x:tag"; another platform than asked:
-  // kNotFound in Docker's words.
+  // Name first, then id prefix with optional "sha256:". kNotFound "No such image: x:tag"; another
+  // platform than asked: kNotFound in Docker's words.
   Image resolve(const std::string& reference, const std::optional<Platform>& platform = {}) const;
-  std::vector<Image> list() const;       // cheap: from memory
+  std::vector<Image> list() const;  // cheap: from memory
 
   struct History {
     std::string id, createdBy, comment;
@@ -95,25 +99,34 @@ class Images {
   // `matches` decides by image (filters are the engine's); dangling images only unless `all`.
   Removed prune(bool all, const std::function<bool(const Image&)>& matches);
 
-  // Errors before the first progress line are thrown with the HTTP meaning of Docker's (404 pull access denied…).
-  void pull(const std::string& reference, const std::optional<Platform>& platform, const registry::Credentials& credentials,
-            const ProgressSink& progress, const base::StopToken& stop);
-  void pullAllTags(const std::string& repository, const std::optional<Platform>& platform, const registry::Credentials& credentials,
-                   const ProgressSink& progress, const base::StopToken& stop);
-  void push(const std::string& repository, const std::string& tag, const registry::Credentials& credentials,
-            const ProgressSink& progress, const base::StopToken& stop);
+  // Errors before the first progress line are thrown with the HTTP meaning of Docker's (404 pull
+  // access denied…).
+  void pull(const std::string& reference, const std::optional<Platform>& platform,
+            const registry::Credentials& credentials, const ProgressSink& progress,
+            const base::StopToken& stop);
+  void pullAllTags(const std::string& repository, const std::optional<Platform>& platform,
+                   const registry::Credentials& credentials, const ProgressSink& progress,
+                   const base::StopToken& stop);
+  void push(const std::string& repository, const std::string& tag,
+            const registry::Credentials& credentials, const ProgressSink& progress,
+            const base::StopToken& stop);
 
   using Source = std::function<size_t(std::span<char>)>;  // 0: end
   using Sink = std::function<void(std::string_view)>;
-  // A root file system as tar (plain, gzip, zstd, xz). `changes` are Dockerfile instructions (CMD, ENV, …). Returns the id.
+  // A root file system as tar (plain, gzip, zstd, xz). `changes` are Dockerfile instructions (CMD,
+  // ENV, …). Returns the id.
   base::Digest import(const Source& tar, const std::string& name, const std::string& message,
-                      const std::vector<std::string>& changes, const Platform& platform, const ProgressSink& progress,
-                      const base::StopToken& stop);
-  void load(const Source& tar, bool quiet, const ProgressSink& progress, const base::StopToken& stop);
-  void save(const std::vector<std::string>& references, const Sink& tar, const base::StopToken& stop);
+                      const std::vector<std::string>& changes, const Platform& platform,
+                      const ProgressSink& progress, const base::StopToken& stop);
+  void load(const Source& tar, bool quiet, const ProgressSink& progress,
+            const base::StopToken& stop);
+  void save(const std::vector<std::string>& references, const Sink& tar,
+            const base::StopToken& stop);
 
-  // POST /auth: tries the credentials at the registry. Returns the identity token, or "". kUnauthorized.
-  std::string login(const registry::Credentials& credentials, const std::string& server, const base::StopToken& stop);
+  // POST /auth: tries the credentials at the registry. Returns the identity token, or "".
+  // kUnauthorized.
+  std::string login(const registry::Credentials& credentials, const std::string& server,
+                    const base::StopToken& stop);
 
   // Unreferenced blobs, layers and partial downloads go; called in idle moments.
   std::int64_t collectGarbage();

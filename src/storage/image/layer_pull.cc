@@ -17,7 +17,8 @@ constexpr size_t kAtOnce = 3;  // as Docker's max-concurrent-downloads
 // Keeps what it reads together with the stream it reads from.
 class OwningPlain : public archive::Source {
  public:
-  explicit OwningPlain(std::unique_ptr<archive::Source> blob) : blob_(std::move(blob)), plain_(archive::inflateDetected(*blob_).plain) {}
+  explicit OwningPlain(std::unique_ptr<archive::Source> blob)
+      : blob_(std::move(blob)), plain_(archive::inflateDetected(*blob_).plain) {}
   size_t read(std::span<char> into) override { return plain_->read(into); }
   std::span<const char> block() override { return plain_->block(); }
 
@@ -28,10 +29,17 @@ class OwningPlain : public archive::Source {
 
 }  // namespace
 
-LayerPull::LayerPull(Parts& parts, registry::Repository& repository, content::Lease& lease, const oci::Manifest& manifest,
-                     const std::vector<base::Digest>& diffIds, const ProgressSink& progress, const base::StopToken& stop)
-    : parts_(parts), repository_(repository), lease_(lease), manifest_(manifest), diff_ids_(diffIds), progress_(progress),
-      outer_(stop.onStop([source = stop_] { source.stop(); })), layers_(diffIds.size()) {}
+LayerPull::LayerPull(Parts& parts, registry::Repository& repository, content::Lease& lease,
+                     const oci::Manifest& manifest, const std::vector<base::Digest>& diffIds,
+                     const ProgressSink& progress, const base::StopToken& stop)
+    : parts_(parts),
+      repository_(repository),
+      lease_(lease),
+      manifest_(manifest),
+      diff_ids_(diffIds),
+      progress_(progress),
+      outer_(stop.onStop([source = stop_] { source.stop(); })),
+      layers_(diffIds.size()) {}
 
 void LayerPull::say(size_t index, const std::string& status, std::int64_t current, bool detail) {
   Progress line;
@@ -47,7 +55,9 @@ void LayerPull::say(size_t index, const std::string& status, std::int64_t curren
 std::vector<Layer> LayerPull::run() {
   for (size_t index = 0; index < layers_.size(); ++index) {
     if (oci::media::isForeignLayer(manifest_.layers[index].mediaType)) {
-      base::fail(Code::kNotImplemented, "layer {} is a foreign one, to be fetched from elsewhere: not implemented", manifest_.layers[index].digest.str());
+      base::fail(Code::kNotImplemented,
+                 "layer {} is a foreign one, to be fetched from elsewhere: not implemented",
+                 manifest_.layers[index].digest.str());
     }
     if (auto layer = parts_.layers.existing(diff_ids_, index)) {
       layers_[index] = std::move(*layer);
@@ -59,12 +69,14 @@ std::vector<Layer> LayerPull::run() {
   }
   for (size_t i = kAtOnce; i < missing_.size(); ++i) say(missing_[i], "Waiting");
   std::vector<std::jthread> threads;
-  for (size_t i = 1; i < std::min(kAtOnce, missing_.size()); ++i) threads.emplace_back([this] { work(); });
+  for (size_t i = 1; i < std::min(kAtOnce, missing_.size()); ++i)
+    threads.emplace_back([this] { work(); });
   if (!missing_.empty()) work();
   threads.clear();  // joins
   if (failure_) std::rethrow_exception(failure_);
   if (!parts_.layers.independent()) unpackSequentially();
-  parts_.layers.settle(lease_, layers_, diff_ids_, [this](size_t index) { return openPlain(index); }, stop_.token());
+  parts_.layers.settle(
+      lease_, layers_, diff_ids_, [this](size_t index) { return openPlain(index); }, stop_.token());
   return std::move(layers_);
 }
 
@@ -93,7 +105,9 @@ void LayerPull::pullLayer(size_t index) {
     layers_[index] = stream(index, *ingest);
   } else {
     if (ingest) {
-      BlobStream rest(repository_, blob.digest, blob.size, *ingest, {[&](std::int64_t current) { say(index, "Downloading", current); }, {}}, stop_.token());
+      BlobStream rest(repository_, blob.digest, blob.size, *ingest,
+                      {[&](std::int64_t current) { say(index, "Downloading", current); }, {}},
+                      stop_.token());
       archive::drain(rest);
       say(index, "Verifying Checksum");
       ingest->finish();
@@ -107,12 +121,15 @@ void LayerPull::pullLayer(size_t index) {
   say(index, "Pull complete");
 }
 
-// Download, verification, inflation and unpacking as one pipeline; the bytes go to the content store on their way.
+// Download, verification, inflation and unpacking as one pipeline; the bytes go to the content
+// store on their way.
 Layer LayerPull::stream(size_t index, content::Ingest& ingest) {
   const oci::Descriptor& blob = manifest_.layers[index];
   BlobProgress progress;
   progress.downloaded = [&](std::int64_t current) { say(index, "Downloading", current); };
-  progress.retrying = [&](int seconds) { say(index, fmt::format("Retrying in {} second{}", seconds, seconds == 1 ? "" : "s")); };
+  progress.retrying = [&](int seconds) {
+    say(index, fmt::format("Retrying in {} second{}", seconds, seconds == 1 ? "" : "s"));
+  };
   BlobStream compressed(repository_, blob.digest, blob.size, ingest, progress, stop_.token());
   Layer layer;
   std::exception_ptr failure;
@@ -144,10 +161,12 @@ Layer LayerPull::unpackStored(size_t index, const snapshot::Stack* below) {
   const auto plain = openPlain(index);
   archive::PipelinedSource ahead(*plain);
   if (!below) return parts_.layers.unpack(lease_, ahead, diff_ids_[index], stop_.token());
-  return parts_.layers.unpackOn(lease_, ahead, diff_ids_[index], chainIdOf(diff_ids_, index + 1), *below, stop_.token());
+  return parts_.layers.unpackOn(lease_, ahead, diff_ids_[index], chainIdOf(diff_ids_, index + 1),
+                                *below, stop_.token());
 }
 
-// Snapshotters that copy: each layer holds those below it, so one after the other, each committed before the next.
+// Snapshotters that copy: each layer holds those below it, so one after the other, each committed
+// before the next.
 void LayerPull::unpackSequentially() {
   snapshot::Stack below;
   for (size_t index = 0; index < layers_.size(); ++index) {

@@ -1,5 +1,5 @@
-// The layers of one image on their way from a registry: downloaded, verified, decompressed and unpacked as one
-// stream each, several at a time.
+// The layers of one image on their way from a registry: downloaded, verified, decompressed and
+// unpacked as one stream each, several at a time.
 #pragma once
 
 #include <atomic>
@@ -13,10 +13,12 @@ namespace image {
 
 class LayerPull {
  public:
-  LayerPull(Parts& parts, registry::Repository& repository, content::Lease& lease, const oci::Manifest& manifest,
-            const std::vector<base::Digest>& diffIds, const ProgressSink& progress, const base::StopToken& stop);
+  LayerPull(Parts& parts, registry::Repository& repository, content::Lease& lease,
+            const oci::Manifest& manifest, const std::vector<base::Digest>& diffIds,
+            const ProgressSink& progress, const base::StopToken& stop);
 
-  // The stack, lowest first; nothing is committed (but for layers that others had to be unpacked on).
+  // The stack, lowest first; nothing is committed (but for layers that others had to be unpacked
+  // on).
   std::vector<Layer> run();
   std::vector<content::Finished>& blobs() { return blobs_; }
 
@@ -36,9 +38,9 @@ class LayerPull {
   const oci::Manifest& manifest_;
   const std::vector<base::Digest>& diff_ids_;
   const ProgressSink& progress_;
-  base::StopSource stop_;             // fires for all when one fails
+  base::StopSource stop_;  // fires for all when one fails
   std::shared_ptr<void> outer_;
-  std::mutex mutex_;                  // progress_, failure_, blobs_
+  std::mutex mutex_;  // progress_, failure_, blobs_
   std::exception_ptr failure_;
   std::vector<Layer> layers_;
   std::vector<content::Finished> blobs_;

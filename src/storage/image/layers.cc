@@ -12,11 +12,14 @@ namespace {
 using base::Code;
 
 // A layer whose digest only its bytes will tell is staged under a name of its own.
-snapshot::LayerId temporaryId() { return base::Digest::sha256(base::randomHex(32)); }
+snapshot::LayerId temporaryId() {
+  return base::Digest::sha256(base::randomHex(32));
+}
 
 }  // namespace
 
-std::optional<Layer> Layers::existing(const std::vector<base::Digest>& diffIds, size_t index) const {
+std::optional<Layer> Layers::existing(const std::vector<base::Digest>& diffIds,
+                                      size_t index) const {
   auto row = catalog_.layerByChain(chainIdOf(diffIds, index + 1));
   if (!row && independent()) row = catalog_.layerByDiff(diffIds[index]);
   if (!row || !snapshots_.hasLayer(row->id)) return std::nullopt;
@@ -26,7 +29,8 @@ std::optional<Layer> Layers::existing(const std::vector<base::Digest>& diffIds, 
 }
 
 Layer Layers::run(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
-                  std::unique_ptr<snapshot::Staging> staging, bool alone, const base::Digest& chainId, const base::StopToken& stop) {
+                  std::unique_ptr<snapshot::Staging> staging, bool alone,
+                  const base::Digest& chainId, const base::StopToken& stop) {
   const auto recipe = content_.ingestUnknown(lease);
   archive::HashingSource hashed(plain);
   files::UnpackOptions options;
@@ -37,7 +41,9 @@ Layer Layers::run(content::Lease& lease, archive::Source& plain, const base::Dig
   layer.record = files::unpack(hashed, staging->root(), options);
   const base::Digest diffId = hashed.finish();
   if (!expected.empty() && diffId != expected) {
-    base::fail(Code::kDataLoss, "layer verification failed: the image's config names {}, its bytes are {}", expected.str(), diffId.str());
+    base::fail(Code::kDataLoss,
+               "layer verification failed: the image's config names {}, its bytes are {}",
+               expected.str(), diffId.str());
   }
   layer.row.id = staging->id();
   layer.row.diffId = diffId;
@@ -58,16 +64,21 @@ Layer Layers::run(content::Lease& lease, archive::Source& plain, const base::Dig
   return layer;
 }
 
-Layer Layers::unpack(content::Lease& lease, archive::Source& plain, const base::Digest& expected, const base::StopToken& stop) {
+Layer Layers::unpack(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
+                     const base::StopToken& stop) {
   const auto id = expected.empty() ? temporaryId() : expected;
-  return run(lease, plain, expected, snapshots_.prepare(id, {}, snapshot::Placement::kAlone), true, {}, stop);
+  return run(lease, plain, expected, snapshots_.prepare(id, {}, snapshot::Placement::kAlone), true,
+             {}, stop);
 }
 
-Layer Layers::unpackOn(content::Lease& lease, archive::Source& plain, const base::Digest& expected, const base::Digest& chainId,
-                       const snapshot::Stack& below, const base::StopToken& stop) {
+Layer Layers::unpackOn(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
+                       const base::Digest& chainId, const snapshot::Stack& below,
+                       const base::StopToken& stop) {
   // The lowest layer's chain id is its diff id, which its stand-alone copy may have taken.
-  const auto id = below.empty() || chainId.empty() ? (expected.empty() ? temporaryId() : expected) : chainId;
-  return run(lease, plain, expected, snapshots_.prepare(id, below, snapshot::Placement::kOnParents), false, chainId, stop);
+  const auto id =
+      below.empty() || chainId.empty() ? (expected.empty() ? temporaryId() : expected) : chainId;
+  return run(lease, plain, expected, snapshots_.prepare(id, below, snapshot::Placement::kOnParents),
+             false, chainId, stop);
 }
 
 bool Layers::needsParents(const std::vector<Layer>& layers, size_t index) const {
@@ -88,11 +99,13 @@ bool Layers::needsParents(const std::vector<Layer>& layers, size_t index) const 
   return !files::orphanWhiteouts(layer.record, lowers).empty();
 }
 
-void Layers::settle(content::Lease& lease, std::vector<Layer>& layers, const std::vector<base::Digest>& diffIds, const OpenTar& open,
+void Layers::settle(content::Lease& lease, std::vector<Layer>& layers,
+                    const std::vector<base::Digest>& diffIds, const OpenTar& open,
                     const base::StopToken& stop) {
   for (size_t index = 0; index < layers.size(); ++index) {
     if (!needsParents(layers, index)) continue;
-    base::log::debug("a layer leaves something to those below: unpacked again on them", {{"layer", diffIds[index].str()}});
+    base::log::debug("a layer leaves something to those below: unpacked again on them",
+                     {{"layer", diffIds[index].str()}});
     std::vector<snapshot::Committed> ready;
     snapshot::Stack below;
     for (size_t i = 0; i < index; ++i) {
@@ -102,13 +115,16 @@ void Layers::settle(content::Lease& lease, std::vector<Layer>& layers, const std
     snapshots_.commit(std::move(ready), [](store::Transaction&) {});
     layers[index] = Layer();  // its stand-alone copy goes
     const auto plain = open(index);
-    layers[index] = unpackOn(lease, *plain, diffIds[index], chainIdOf(diffIds, index + 1), below, stop);
+    layers[index] =
+        unpackOn(lease, *plain, diffIds[index], chainIdOf(diffIds, index + 1), below, stop);
   }
 }
 
 std::unique_ptr<archive::Source> Layers::tar(const LayerRow& row) const {
   if (row.recipe.empty()) {
-    base::fail(Code::kDataLoss, "the exact tar of layer {} cannot be made again: no recipe was kept for it", row.diffId.str());
+    base::fail(Code::kDataLoss,
+               "the exact tar of layer {} cannot be made again: no recipe was kept for it",
+               row.diffId.str());
   }
   return std::make_unique<ProducedSource>([this, row](archive::Sink& sink) {
     const sys::Fd directory = snapshots_.openLayer(row.id);

@@ -1,4 +1,5 @@
-// Layers on their way in and out: a plain tar becomes an unpacked layer with its recipe, and a layer its tar again.
+// Layers on their way in and out: a plain tar becomes an unpacked layer with its recipe, and a
+// layer its tar again.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,8 @@ namespace image {
 // A layer of the image being made: there already, or staged and not yet committed.
 struct Layer {
   LayerRow row;
-  std::unique_ptr<snapshot::Staging> staging;      // null: it exists
-  std::vector<content::Finished> blobs;            // to be recorded with the image
+  std::unique_ptr<snapshot::Staging> staging;  // null: it exists
+  std::vector<content::Finished> blobs;        // to be recorded with the image
   files::UnpackRecord record;
 };
 
@@ -32,14 +33,19 @@ class Layers {
   // The layer that is unpacked already and can be layer `index` of this stack.
   std::optional<Layer> existing(const std::vector<base::Digest>& diffIds, size_t index) const;
 
-  // Unpacks one layer by itself. `expected` is empty when only the bytes will tell. kDataLoss: another diffID.
-  // `onParents`: below these, which are committed; the layer is then keyed by `chainId`.
-  Layer unpack(content::Lease& lease, archive::Source& plain, const base::Digest& expected, const base::StopToken& stop);
-  Layer unpackOn(content::Lease& lease, archive::Source& plain, const base::Digest& expected, const base::Digest& chainId,
-                 const snapshot::Stack& below, const base::StopToken& stop);
+  // Unpacks one layer by itself. `expected` is empty when only the bytes will tell. kDataLoss:
+  // another diffID. `onParents`: below these, which are committed; the layer is then keyed by
+  // `chainId`.
+  Layer unpack(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
+               const base::StopToken& stop);
+  Layer unpackOn(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
+                 const base::Digest& chainId, const snapshot::Stack& below,
+                 const base::StopToken& stop);
 
-  // Layers that leave something to those below are unpacked again on them. `layers`: the whole stack, lowest first.
-  void settle(content::Lease& lease, std::vector<Layer>& layers, const std::vector<base::Digest>& diffIds, const OpenTar& open,
+  // Layers that leave something to those below are unpacked again on them. `layers`: the whole
+  // stack, lowest first.
+  void settle(content::Lease& lease, std::vector<Layer>& layers,
+              const std::vector<base::Digest>& diffIds, const OpenTar& open,
               const base::StopToken& stop);
 
   // True: any layer can be unpacked at any time (overlay).
@@ -49,8 +55,9 @@ class Layers {
   std::unique_ptr<archive::Source> tar(const LayerRow& row) const;
 
  private:
-  Layer run(content::Lease& lease, archive::Source& plain, const base::Digest& expected, std::unique_ptr<snapshot::Staging> staging,
-            bool alone, const base::Digest& chainId, const base::StopToken& stop);
+  Layer run(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
+            std::unique_ptr<snapshot::Staging> staging, bool alone, const base::Digest& chainId,
+            const base::StopToken& stop);
   bool needsParents(const std::vector<Layer>& layers, size_t index) const;
 
   content::Store& content_;

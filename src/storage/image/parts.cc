@@ -20,7 +20,9 @@ Busy::Held Busy::hold(std::set<base::Digest> digests, const base::StopToken& sto
   base::Lock lock(mutex_);
   for (;;) {
     stop.throwIfStopped();
-    const bool taken = std::any_of(digests.begin(), digests.end(), [this](const auto& d) NO_THREAD_SAFETY_ANALYSIS { return digests_.contains(d); });
+    const bool taken = std::any_of(digests.begin(), digests.end(),
+                                   [this](const auto& d)
+                                       NO_THREAD_SAFETY_ANALYSIS { return digests_.contains(d); });
     if (!taken) break;
     changed_.waitUntil(mutex_, std::chrono::steady_clock::now() + std::chrono::milliseconds(500));
   }
@@ -28,7 +30,8 @@ Busy::Held Busy::hold(std::set<base::Digest> digests, const base::StopToken& sto
   return Held(*this, std::move(digests));
 }
 
-events::Event imageEvent(const std::string& action, const std::string& id, const std::string& name) {
+events::Event imageEvent(const std::string& action, const std::string& id,
+                         const std::string& name) {
   events::Event event;
   event.type = "image";
   event.action = action;
@@ -39,7 +42,9 @@ events::Event imageEvent(const std::string& action, const std::string& id, const
 
 oci::Image parseConfig(const std::string& raw) {
   const oci::Image config = json::parse<oci::Image>(raw);
-  if (config.rootfs.type != "layers") base::fail(base::Code::kInvalidArgument, "image config: rootfs.type is \"{}\", not \"layers\"", config.rootfs.type);
+  if (config.rootfs.type != "layers")
+    base::fail(base::Code::kInvalidArgument, "image config: rootfs.type is \"{}\", not \"layers\"",
+               config.rootfs.type);
   return config;
 }
 
@@ -63,10 +68,12 @@ void commitImage(Parts& parts, NewImage image, events::Event event) {
     }
     for (const LayerRow& layer : rows) {
       parts.catalog.putLayer(t, layer);
-      if (!layer.recipe.empty()) parts.content.addReference(t, "layer:" + layer.id.str(), layer.recipe);
+      if (!layer.recipe.empty())
+        parts.content.addReference(t, "layer:" + layer.id.str(), layer.recipe);
     }
     parts.catalog.putImage(t, row);
-    for (const auto& [name, target] : image.names) parts.catalog.putName(t, {name, image.id, target, row.added});
+    for (const auto& [name, target] : image.names)
+      parts.catalog.putName(t, {name, image.id, target, row.added});
     parts.events.append(t, std::move(event));
   });
 }

@@ -14,13 +14,16 @@
 
 namespace image {
 
-// Digests that somebody is unpacking: a second pull of a layer waits for the first, instead of doing it twice.
+// Digests that somebody is unpacking: a second pull of a layer waits for the first, instead of
+// doing it twice.
 class Busy {
  public:
   class Held {
    public:
     Held(Busy& busy, std::set<base::Digest> digests) : busy_(&busy), digests_(std::move(digests)) {}
-    Held(Held&& other) noexcept : busy_(other.busy_), digests_(std::move(other.digests_)) { other.busy_ = nullptr; }
+    Held(Held&& other) noexcept : busy_(other.busy_), digests_(std::move(other.digests_)) {
+      other.busy_ = nullptr;
+    }
     Held(const Held&) = delete;
     Held& operator=(const Held&) = delete;
     Held& operator=(Held&&) = delete;
@@ -31,7 +34,8 @@ class Busy {
     std::set<base::Digest> digests_;
   };
   // All or nothing, so that two pulls never wait for each other. Error kCancelled.
-  [[nodiscard]] Held hold(std::set<base::Digest> digests, const base::StopToken& stop) EXCLUDES(mutex_);
+  [[nodiscard]] Held hold(std::set<base::Digest> digests, const base::StopToken& stop)
+      EXCLUDES(mutex_);
 
  private:
   base::Mutex mutex_;
@@ -49,11 +53,18 @@ struct Parts {
   Catalog catalog;
   Layers layers;
   Busy busy;
-  // Shared by whoever makes images; the collector takes it alone, so that it never sees a layer without its image.
+  // Shared by whoever makes images; the collector takes it alone, so that it never sees a layer
+  // without its image.
   std::shared_mutex making;
 
   Parts(Options o, store::Store& s, events::Bus& e, content::Store& c, snapshot::Snapshotter& n)
-      : options(std::move(o)), store(s), events(e), content(c), snapshots(n), registries(options.registries), catalog(s),
+      : options(std::move(o)),
+        store(s),
+        events(e),
+        content(c),
+        snapshots(n),
+        registries(options.registries),
+        catalog(s),
         layers(c, n, catalog) {}
 };
 
@@ -62,9 +73,9 @@ struct NewImage {
   base::Digest id;
   std::string rawConfig;
   std::vector<Layer> layers;
-  std::vector<content::Finished> blobs;   // manifest, config, compressed layers
+  std::vector<content::Finished> blobs;  // manifest, config, compressed layers
   std::vector<std::pair<std::string, oci::Descriptor>> names;  // complete name -> target
-  std::string origin;                     // "host/path" that its blobs came from, or empty
+  std::string origin;  // "host/path" that its blobs came from, or empty
 };
 
 // One sync, one durable transaction: layers, blobs, references, rows, names, and `event`.

@@ -1,4 +1,5 @@
-// A Source whose bytes somebody else writes: runs the writer on a thread of its own, a few blocks ahead.
+// A Source whose bytes somebody else writes: runs the writer on a thread of its own, a few blocks
+// ahead.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +14,8 @@
 
 namespace image {
 
-// What the writer throws comes out of read(), after the bytes before it. The destructor stops it: its next write throws.
+// What the writer throws comes out of read(), after the bytes before it. The destructor stops it:
+// its next write throws.
 class ProducedSource : public archive::Source {
  public:
   explicit ProducedSource(std::function<void(archive::Sink&)> produce);

@@ -185,7 +185,13 @@ std::unique_ptr<http::ClientResponse> Session::dispatch(const Call& call, const 
     base::Lock lock(mutex_);
     if (!authorization_.empty()) request.headers.set("Authorization", authorization_);
   }
-  return clients_->forHost(url).send(std::move(request), stop);
+  try {
+    return clients_->forHost(url).send(std::move(request), stop);
+  } catch (const base::Error& error) {
+    if (error.code() == base::Code::kCancelled) throw;
+    const std::string verb = call.method.substr(0, 1) + base::lower(call.method.substr(1));
+    throw error.within(fmt::format("{} \"{}{}\"", verb, url.origin(), url.target));  // as Go's clients say it
+  }
 }
 
 // The credentials stay with the host they were given for: a redirect to another one goes without.
