@@ -88,6 +88,9 @@ class Driver {
   // leave (the kernel answers EBUSY until then). Missing is fine. Error kConflict: processes are
   // still there.
   virtual void remove(const std::string& path, std::chrono::milliseconds patience) = 0;
+  // Removes exactly this directory everywhere if nothing is in it: for a parent that the last
+  // container has left. False: something is, and nothing was changed in that hierarchy.
+  virtual bool prune(const std::string& path) = 0;
   // Names directly below `path` in any hierarchy: what a sweep compares with the records.
   virtual std::vector<std::string> children(const std::string& path) = 0;
 
