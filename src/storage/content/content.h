@@ -54,7 +54,7 @@ struct Finished {
 };
 
 // Holds blobs against the collector while it lives. A lease does not outlive the daemon: what it
-// held without a reference is garbage after a restart.
+// held without a reference is garbage after a restart. Leases and ingests end before the Store.
 class Lease {
  public:
   virtual ~Lease() = default;
