@@ -136,7 +136,8 @@ bool same(const Code& a, const Code& b) {
 }
 
 std::vector<Range> rangesOf(const Block& block) {
-  const bool wide = block.arch != Arch::kX86;
+  // x32 has 32-bit arguments in 64-bit registers; the upper halves mean nothing.
+  const bool wide = block.arch != Arch::kX86 && block.arch != Arch::kX32;
   const std::uint32_t base = block.arch == Arch::kX32 ? kX32Bit : 0;
   std::vector<Range> ranges;
   const auto add = [&](std::uint32_t first, Code code) {
