@@ -16,7 +16,7 @@
 #include "api/dockerapi/filters.h"
 #include "api/dockerapi/image.h"
 #include "api/dockerapi/stats.h"
-#include "engine/server/api_version.h"
+#include "api/dockerapi/versions.h"
 #include "engine/server/streams.h"
 
 namespace server {
@@ -32,8 +32,10 @@ struct ContainerListRequest {
 struct ContainerCreateRequest {
   std::string name;  // "": to be made up
   std::string platform;
-  dockerapi::CreateRequest body;  // already brought to the newest API's meaning
-  ApiVersion version;
+  dockerapi::CreateRequest body;  // brought to the newest API's meaning; hostConfig is there
+  bool readOnlyNonRecursive =
+      false;  // clients before 1.44: read-only mounts are not recursively so
+  dockerapi::ApiVersion version;
 };
 
 struct ContainerRemoveRequest {
