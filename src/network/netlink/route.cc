@@ -279,6 +279,16 @@ void Route::setUp(int link) {
   socket_.transact(std::move(batch));
 }
 
+void Route::setMaster(int link, int bridge) {
+  Batch batch;
+  batch.begin(RTM_NEWLINK, 0, "set master");
+  ifinfomsg head{};
+  head.ifi_index = link;
+  batch.header(head);
+  batch.u32(IFLA_MASTER, static_cast<std::uint32_t>(bridge));
+  socket_.transact(std::move(batch));
+}
+
 void Route::addVeth(const VethSpec& spec) {
   Batch batch;
   batch.begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "add veth pair");

@@ -83,6 +83,7 @@ class Route {
   void addAddress(int link, const base::IpPrefix& address);
   void removeAddress(int link, const base::IpPrefix& address);
   void setUp(int link);
+  void setMaster(int link, int bridge);
   void addVeth(const VethSpec& spec);
   // Addresses, up, and the default routes: the inner half of a cable, in one send.
   void configure(int link, const std::vector<base::IpPrefix>& addresses,

@@ -72,12 +72,15 @@ struct JoinRequest {
   std::vector<EndpointSpec> endpoints;                // the first with the highest gatewayPriority gives the default route
   std::vector<PortBinding> ports;
   std::map<std::string, std::string> sysctls;         // net.* ones, written inside the netns
+  std::vector<std::string> dns;                       // --dns: upstreams instead of the daemon's and the host's
 };
 
 struct Joined {
   std::vector<Endpoint> endpoints;                    // in the order of the request
   std::vector<PortBinding> ports;                     // with the chosen host ports and addresses: what really answers
   std::vector<std::string> nameservers;               // for resolv.conf: 127.0.0.11 on created networks, the host's on the default bridge
+  bool ownDns = false;                                // nameservers is 127.0.0.11: resolv.conf gets "options ndots:0" besides
+  std::vector<std::string> searchDomains, dnsOptions; // the host's, for resolv.conf where the user gave none
 };
 
 struct Options {
@@ -107,19 +110,31 @@ class Networks {
   std::vector<Endpoint> endpoints(const std::string& networkId) const;                 // of running containers
 
   // ---- containers
-  // Whether the ports could be had and the addresses are free and inside their subnets; changes nothing.
+  // Whether the request makes sense at all: protocols, addresses inside their (user configured) subnets, hardware
+  // addresses. What may change until the start (ports and addresses in use, networks that do not exist yet) is
+  // join's to say, as in Docker. kInvalidArgument.
   void validate(const JoinRequest& request) const;
   // Connects; on error nothing is left. Emits network connect events. About 1.5 ms with one endpoint.
   Joined join(const JoinRequest& request);
   // One more endpoint of a running container, and one less (docker network connect / disconnect).
   Endpoint connect(const JoinRequest& container, const EndpointSpec& endpoint);
   void disconnect(const std::string& containerId, const std::string& networkId);
-  // Logical release of all endpoints: ports free, DNS names gone, addresses draining; `inTransaction` lets the caller
-  // put its own change into the same transaction. Idempotent.
+  // Logical release of all endpoints: ports and addresses are free, DNS names gone; the cables go by themselves with the
+  // netns, or are removed a moment later. Idempotent.
   void leave(const std::string& containerId);
+  // The same, but records and events are left to the closure, which the caller runs inside a transaction of its own
+  // (the container's exit). Empty: there was nothing to release.
+  [[nodiscard]] std::function<void(store::Transaction&)> leaveWithin(const std::string& containerId);
   std::optional<Joined> joined(const std::string& containerId) const;
   // The container was renamed.
   void rename(const std::string& containerId, const std::string& newName);
+
+  // ---- name service across the daemon's death: the shim keeps duplicates of the sockets in the container's netns
+  // Duplicates {UDP, TCP} of a container on created networks; empty for all others.
+  std::vector<sys::Fd> dnsSockets(const std::string& containerId) const;
+  // At recovery, for each running container: what its shim kept, or nothing (then new ones are opened). Containers that
+  // were not adopted three seconds after the constructor get new ones by themselves.
+  void adoptDnsSockets(const std::string& containerId, std::vector<sys::Fd> sockets);
 
   // Bytes and packets per interface of a container's netns, for stats: {"eth0": {...}}.
   struct Counters {
