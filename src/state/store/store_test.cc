@@ -373,11 +373,18 @@ class Writers {
     work(0);
   }
 
-  void kill() const { ::kill(pid_, SIGKILL); }
+  // Lets `count` writes be acknowledged, then kills.
+  void killAfter(size_t count) {
+    char buffer[sizeof(std::int64_t)];
+    while (count-- > 0 && ::read(reader_.get(), buffer, sizeof buffer) == sizeof buffer) {
+      early_.append(buffer, sizeof buffer);
+    }
+    ::kill(pid_, SIGKILL);
+  }
 
   // Until the process is dead.
   std::set<std::int64_t> acknowledged() {
-    const std::string bytes = sys::readAll(reader_.get());
+    const std::string bytes = early_ + sys::readAll(reader_.get());
     int status = 0;
     ::waitpid(pid_, &status, 0);
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << status;
@@ -393,6 +400,7 @@ class Writers {
  private:
   sys::Fd reader_;
   pid_t pid_;
+  std::string early_;
 };
 
 TEST_F(StoreTest, KilledAtDrawnMomentsNothingAcknowledgedIsLost) {
@@ -402,8 +410,7 @@ TEST_F(StoreTest, KilledAtDrawnMomentsNothingAcknowledgedIsLost) {
   std::set<std::int64_t> acknowledged;
   for (int round = 0; round < 25; ++round) {
     Writers writers([&] { return open(); }, round * 1'000'000, 1 + static_cast<int>(random() % 8));
-    ::usleep(1000 + random() % 40'000);
-    writers.kill();
+    writers.killAfter(1 + random() % 60);
     acknowledged.merge(writers.acknowledged());
     const auto present = ids(*open());
     for (const std::int64_t id : acknowledged) {
