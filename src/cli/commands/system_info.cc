@@ -1,0 +1,229 @@
+// info.
+#include <algorithm>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/list_format.h"
+#include "cli/commands/template.h"
+#include "platform/base/strings.h"
+#include "platform/base/units.h"
+
+namespace commands {
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"format", 'f', Kind::kString, "string", kInspectFormatUsage},
+};
+
+json::Value clientInfo(Cli& cli) {
+  return json::Value{{"Debug", cli.debug()},
+                     {"Version", SAMPAN_VERSION},
+                     {"GitCommit", kBuild},
+                     {"Os", "linux"},
+                     {"Arch", "amd64"},
+                     {"Context", cli.contextName()},
+                     {"Plugins", json::Value::array({})},
+                     {"Warnings", nullptr}};
+}
+
+// Lines of the server's part, each behind one blank.
+class Report {
+ public:
+  explicit Report(const json::Value& info) : info_(info) {}
+
+  std::string text() {
+    counts();
+    drivers();
+    swarm();
+    runtimes();
+    security();
+    host();
+    registries();
+    return std::move(out_);
+  }
+
+ private:
+  void line(std::string_view title, std::string_view value) {
+    out_ += value.empty() ? fmt::format(" {}: \n", title) : fmt::format(" {}: {}\n", title, value);
+  }
+  void known(std::string_view title, const char* key) {
+    if (const std::string value = textAt(info_, key); !value.empty()) line(title, value);
+  }
+  void number(std::string_view title, const char* key) {
+    line(title, fmt::format("{}", numberAt(info_, key)));
+  }
+  void onOff(std::string_view title, const char* key) {
+    line(title, flagAt(info_, key) ? "true" : "false");
+  }
+
+  static std::string words(const json::Value::Array& values) {
+    std::vector<std::string> out;
+    for (const json::Value& value : values) {
+      if (value.isString()) out.push_back(value.asString());
+    }
+    return base::join(out, " ");
+  }
+  void items(const char* title, const json::Value::Array& values) {
+    if (values.empty()) return;
+    out_ += fmt::format(" {}:\n", title);
+    for (const json::Value& value : values) {
+      if (value.isString()) out_ += fmt::format("  {}\n", value.asString());
+    }
+  }
+
+  void counts() {
+    number("Containers", "Containers");
+    number(" Running", "ContainersRunning");
+    number(" Paused", "ContainersPaused");
+    number(" Stopped", "ContainersStopped");
+    number("Images", "Images");
+    known("Server Version", "ServerVersion");
+    known("Storage Driver", "Driver");
+    for (const json::Value& pair : arrayAt(info_, "DriverStatus")) {
+      if (pair.isArray() && pair.size() == 2)
+        out_ +=
+            fmt::format("  {}: {}\n", pair.asArray()[0].asString(), pair.asArray()[1].asString());
+    }
+  }
+
+  void drivers() {
+    known("Logging Driver", "LoggingDriver");
+    known("Cgroup Driver", "CgroupDriver");
+    known("Cgroup Version", "CgroupVersion");
+    out_ += " Plugins:\n";
+    const json::Value& plugins = info_["Plugins"];
+    out_ += fmt::format("  Volume: {}\n  Network: {}\n", words(arrayAt(plugins, "Volume")),
+                        words(arrayAt(plugins, "Network")));
+    if (!arrayAt(plugins, "Authorization").empty())
+      out_ += fmt::format("  Authorization: {}\n", words(arrayAt(plugins, "Authorization")));
+    out_ += fmt::format("  Log: {}\n", words(arrayAt(plugins, "Log")));
+    items("CDI spec directories", arrayAt(info_, "CDISpecDirs"));
+  }
+
+  void swarm() {
+    const json::Value& swarm = info_["Swarm"];
+    line("Swarm", textAt(swarm, "LocalNodeState"));
+  }
+
+  void runtimes() {
+    std::vector<std::string> names;
+    for (const auto& member : objectAt(info_, "Runtimes")) names.push_back(member.name);
+    std::sort(names.begin(), names.end());
+    if (!names.empty()) line("Runtimes", base::join(names, " "));
+    if (!names.empty()) line("Default Runtime", textAt(info_, "DefaultRuntime"));
+    line("Init Binary", textAt(info_, "InitBinary"));
+    line("containerd version", textAt(info_["ContainerdCommit"], "ID"));
+    line("runc version", textAt(info_["RuncCommit"], "ID"));
+    line("init version", textAt(info_["InitCommit"], "ID"));
+  }
+
+  void security() {
+    const auto& options = arrayAt(info_, "SecurityOptions");
+    if (options.empty()) return;
+    out_ += " Security Options:\n";
+    for (const json::Value& option : options) {
+      for (const std::string& field : base::split(option.asString(), ',')) {
+        const auto [key, value] = base::cut(field, '=');
+        if (key == "name") {
+          out_ += fmt::format("  {}\n", value.value_or(""));
+        } else if (value) {
+          std::string title(key);
+          if (!title.empty() && title[0] >= 'a' && title[0] <= 'z')
+            title[0] = static_cast<char>(title[0] - 32);
+          out_ += fmt::format("   {}: {}\n", title, *value);
+        }
+      }
+    }
+  }
+
+  void host() {
+    known("Kernel Version", "KernelVersion");
+    known("Operating System", "OperatingSystem");
+    known("OSType", "OSType");
+    known("Architecture", "Architecture");
+    number("CPUs", "NCPU");
+    line("Total Memory", base::bytesSize(static_cast<double>(numberAt(info_, "MemTotal"))));
+    known("Name", "Name");
+    known("ID", "ID");
+    known("Docker Root Dir", "DockerRootDir");
+    onOff("Debug Mode", "Debug");
+    if (flagAt(info_, "Debug")) {
+      number(" File Descriptors", "NFd");
+      number(" Goroutines", "NGoroutines");
+      known(" System Time", "SystemTime");
+      number(" EventsListeners", "NEventsListener");
+    }
+    known("HTTP Proxy", "HttpProxy");
+    known("HTTPS Proxy", "HttpsProxy");
+    known("No Proxy", "NoProxy");
+    items("Labels", arrayAt(info_, "Labels"));
+    onOff("Experimental", "ExperimentalBuild");
+  }
+
+  void registries() {
+    const json::Value& config = info_["RegistryConfig"];
+    std::vector<std::string> insecure;
+    for (const auto& member : objectAt(config, "IndexConfigs")) {
+      if (!flagAt(member.value, "Secure")) insecure.push_back(member.name);
+    }
+    const auto& ranges = arrayAt(config, "InsecureRegistryCIDRs");
+    if (!insecure.empty() || !ranges.empty()) {
+      out_ += " Insecure Registries:\n";
+      for (const std::string& name : insecure) out_ += fmt::format("  {}\n", name);
+      for (const json::Value& range : ranges) out_ += fmt::format("  {}\n", range.asString());
+    }
+    items("Registry Mirrors", arrayAt(config, "Mirrors"));
+    onOff("Live Restore Enabled", "LiveRestoreEnabled");
+    known("Product License", "ProductLicense");
+    const auto& pools = arrayAt(info_, "DefaultAddressPools");
+    if (!pools.empty()) {
+      out_ += " Default Address Pools:\n";
+      for (const json::Value& pool : pools)
+        out_ +=
+            fmt::format("   Base: {}, Size: {}\n", textAt(pool, "Base"), numberAt(pool, "Size"));
+    }
+    if (const json::Value& firewall = info_["FirewallBackend"]; firewall.isObject())
+      line("Firewall Backend", textAt(firewall, "Driver"));
+  }
+
+  const json::Value& info_;
+  std::string out_;
+};
+
+int runInfo(Invocation& invocation) {
+  Cli& cli = invocation.cli;
+  const std::string& format = invocation.flags.text("format");
+  json::Value info = json::Value::object();
+  std::optional<base::Error> problem;
+  try {
+    info = cli.engine().getJson("/info");
+  } catch (const base::Error& error) {
+    problem = error;
+  }
+  if (!format.empty()) {
+    if (problem) info.set("ServerErrors", json::Value::array({json::Value(problem->message())}));
+    info.set("ClientInfo", clientInfo(cli));
+    cli.print(renderValue(format, info) + "\n");
+    if (problem) throw *problem;
+    return 0;
+  }
+  cli.print(fmt::format("Client:\n Version:    {}\n Context:    {}\n Debug Mode: {}\n\nServer:\n",
+                        SAMPAN_VERSION, cli.contextName(), cli.debug()));
+  if (problem) {
+    cli.warn(problem->message());
+    base::fail(base::Code::kUnavailable, "errors pretty printing info");
+  }
+  cli.print(Report(info).text());
+  cli.print("\n");
+  for (const json::Value& warning : arrayAt(info, "Warnings")) cli.warn(warning.asString());
+  return 0;
+}
+
+}  // namespace
+
+constinit const Command kInfo = {"[OPTIONS]", "Display system-wide information",
+                                 nullptr,     "@ system info, @ info",
+                                 kFlags,      nullptr,
+                                 {0, 0},      true,
+                                 runInfo};
+
+}  // namespace commands

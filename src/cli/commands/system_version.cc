@@ -1,0 +1,102 @@
+// version.
+#include <algorithm>
+
+#include "cli/commands/commands.h"
+#include "cli/commands/list_format.h"
+#include "cli/commands/tabular.h"
+#include "cli/commands/template.h"
+#include "platform/base/strings.h"
+
+namespace commands {
+namespace {
+
+constexpr Flag kFlags[] = {
+    {"format", 'f', Kind::kString, "string", kInspectFormatUsage},
+};
+
+#ifndef SAMPAN_BUILD_TIME
+#define SAMPAN_BUILD_TIME "unknown"
+#endif
+
+json::Value clientVersion(Cli& cli) {
+  return json::Value{{"Version", SAMPAN_VERSION},
+                     {"ApiVersion", cli.engine().version()},
+                     {"DefaultAPIVersion", client::kApiVersion},
+                     {"GitCommit", kBuild},
+                     {"GoVersion", "none"},
+                     {"Os", "linux"},
+                     {"Arch", "amd64"},
+                     {"BuildTime", SAMPAN_BUILD_TIME},
+                     {"Context", cli.contextName()}};
+}
+
+std::string clientText(const json::Value& version) {
+  std::string api = textAt(version, "ApiVersion");
+  if (api != client::kApiVersion) api += fmt::format(" (downgraded from {})", client::kApiVersion);
+  return fmt::format(
+      "Client:\n Version:\t{}\n API version:\t{}\n Go version:\t{}\n Git commit:\t{}\n "
+      "Built:\t{}\n OS/Arch:\t{}/{}\n Context:\t{}\n",
+      textAt(version, "Version"), api, textAt(version, "GoVersion"), textAt(version, "GitCommit"),
+      textAt(version, "BuildTime"), textAt(version, "Os"), textAt(version, "Arch"),
+      textAt(version, "Context"));
+}
+
+std::string componentText(const json::Value& component) {
+  const json::Value& details = component["Details"];
+  const std::string name = textAt(component, "Name");
+  std::string text = fmt::format(" {}:\n  Version:\t{}\n", name, textAt(component, "Version"));
+  if (name == "Engine") {
+    text += fmt::format(
+        "  API version:\t{} (minimum version {})\n  Go version:\t{}\n  Git commit:\t{}\n  "
+        "Built:\t{}\n  OS/Arch:\t{}/{}\n  Experimental:\t{}\n",
+        textAt(details, "ApiVersion"), textAt(details, "MinAPIVersion"),
+        textAt(details, "GoVersion"), textAt(details, "GitCommit"), textAt(details, "BuildTime"),
+        textAt(details, "Os"), textAt(details, "Arch"), textAt(details, "Experimental"));
+    return text;
+  }
+  std::vector<std::string> keys;
+  for (const auto& member : objectAt(component, "Details")) keys.push_back(member.name);
+  std::sort(keys.begin(), keys.end());
+  for (const std::string& key : keys) text += fmt::format("  {}:\t{}\n", key, textAt(details, key));
+  return text;
+}
+
+std::string serverText(const json::Value& server) {
+  const std::string platform = textAt(server["Platform"], "Name");
+  std::string text = platform.empty() ? "\nServer:\n" : fmt::format("\nServer: {}\n", platform);
+  for (const json::Value& component : arrayAt(server, "Components"))
+    text += componentText(component);
+  return text;
+}
+
+int runVersion(Invocation& invocation) {
+  constexpr size_t kColumn = 20, kPadding = 1;
+  Cli& cli = invocation.cli;
+  const std::string& format = invocation.flags.text("format");
+  json::Value both{{"Client", clientVersion(cli)}, {"Server", nullptr}};
+  std::optional<base::Error> problem;
+  try {
+    both.set("Server", cli.engine().getJson("/version"));
+  } catch (const base::Error& error) {
+    problem = error;
+  }
+  const json::Value& server = both["Server"];
+  if (!format.empty()) {
+    cli.print(renderValue(format, both) + "\n");
+  } else {
+    cli.print(alignColumns(clientText(both["Client"]), kColumn, kPadding));
+    if (server.isObject()) cli.print(alignColumns(serverText(server), kColumn, kPadding));
+  }
+  if (problem) throw *problem;
+  return 0;
+}
+
+}  // namespace
+
+constinit const Command kVersion = {"[OPTIONS]", "Show the Docker version information",
+                                    nullptr,     nullptr,
+                                    kFlags,      nullptr,
+                                    {0, 0},      true,
+                                    runVersion};
+
+}  // namespace commands

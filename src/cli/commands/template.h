@@ -1,0 +1,34 @@
+// Go templates over rows of lists and over inspected objects (platform/gotemplate, with docker's
+// words around it).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "platform/json/value.h"
+
+namespace commands {
+
+class RowTemplate {
+ public:
+  // Error kInvalidArgument "template parsing error: …".
+  RowTemplate(std::string_view text, std::string_view typeName);
+  ~RowTemplate();
+
+  std::string row(const json::Value& fields,
+                  const std::map<std::string, std::string>& labels) const;
+  // The same template over titles: functions that change text leave them as they are.
+  std::string header(const json::Value& headers) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// One value through --format: "json", or a template over what the engine said. Error
+// kInvalidArgument "template parsing error: …".
+std::string renderValue(const std::string& format, const json::Value& value);
+
+}  // namespace commands
