@@ -91,7 +91,7 @@ struct Api::Impl {
       const int status = dockerapi::httpStatus(error.code());
       if (error.code() == Code::kCancelled) {
         base::log::debug("client went away", {{"call", what}});
-      } else if (status >= 500 && status != 501) {
+      } else if (status >= 500 && status != 501 && status != 503) {
         base::log::error("request failed", {{"call", what}, {"error", error.message()}});
       } else {
         base::log::debug("request refused", {{"call", what}, {"error", error.message()}});

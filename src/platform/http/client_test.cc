@@ -235,11 +235,12 @@ TEST(Client, IdleTimeout) {
 
 TEST(Client, DialErrorsAreGos) {
   ClientOptions options;
-  options.unixPath = "/tmp/h3_no_such.sock";
+  options.unixPath = "/tmp/sampan_no_such.sock";
   Listening where = test::listenOn(Net::kTcp);
   where.socket.reset();
   base::Error error = errorOf([&] { Client(options).send(request("GET", where, "/")); });
-  EXPECT_EQ(error.message(), "dial unix /tmp/h3_no_such.sock: connect: no such file or directory");
+  EXPECT_EQ(error.message(),
+            "dial unix /tmp/sampan_no_such.sock: connect: no such file or directory");
   EXPECT_EQ(error.sysErrno(), ENOENT);
   error = errorOf([&] { Client(ClientOptions()).send(request("GET", where, "/")); });
   EXPECT_EQ(error.message(),

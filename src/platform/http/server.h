@@ -65,7 +65,9 @@ class Response {
 
   // A complete answer with Content-Length.
   virtual void send(int status, std::string body = {}) = 0;
-  // Sends the head now; the body follows by write() as chunks (HTTP/1.0: until close).
+  // Sends the head now; the body follows by write() as chunks, or plainly when headers() has a
+  // Content-Length (then exactly so many bytes), or until close for HTTP/1.0, which cannot tell a
+  // cut answer from a whole one.
   virtual void begin(int status) = 0;
   // Blocks while the client is more than `kBuffered` behind. Error kCancelled once it has gone.
   // Lane threads only.
@@ -81,7 +83,10 @@ class Response {
   virtual Released release(std::string_view head) = 0;
 
   virtual bool headSent() const noexcept = 0;
-  // Fires when the client closes or the server stops.
+  // Fires when the client closes or the server stops. A client that only ends its sending half
+  // counts as gone, too (Docker treats it so), but what is written still reaches it; not so if it
+  // asks for an upgrade: `echo x | attach` has said all before the answer comes. Callbacks run on
+  // the loop thread and must not block.
   virtual base::StopToken gone() const = 0;
 
   static constexpr size_t kBuffered = 256 * 1024;
@@ -115,8 +120,8 @@ class Server {
   ~Server();
   // A bound, listening stream socket. Before start().
   void listen(sys::Fd socket);
-  // `onError` turns what a handler threw into an answer when no head was sent yet (it runs on the
-  // same lane thread).
+  // `onError` turns what a handler threw into an answer when no head was sent yet. It runs on the
+  // same lane thread, or on the loop thread when a lane is full, so it must not block.
   void start(Handler handler, LaneOf laneOf,
              std::function<void(const base::Error&, Response&)> onError);
   // Closes the listeners, fires every gone(), waits for the handlers.

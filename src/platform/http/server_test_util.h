@@ -33,7 +33,7 @@ inline Listening listenOn(Net net) {
   Listening result;
   if (net == Net::kUnix) {
     static std::atomic<int> counter{0};
-    result.path = "/tmp/h3_http_" + std::to_string(getpid()) + "_" + std::to_string(++counter);
+    result.path = "/tmp/sampan_http_" + std::to_string(getpid()) + "_" + std::to_string(++counter);
     ::unlink(result.path.c_str());
     auto& address = reinterpret_cast<sockaddr_un&>(result.address);
     address.sun_family = AF_UNIX;

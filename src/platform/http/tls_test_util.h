@@ -65,7 +65,8 @@ class TlsTestServer {
       X509_EXTENSION_free(extension);
     }
     X509_sign(certificate, key, EVP_sha256());
-    caFile = "/tmp/h3_ca_" + std::to_string(getpid()) + "_" + std::to_string(where.port) + ".pem";
+    caFile =
+        "/tmp/sampan_ca_" + std::to_string(getpid()) + "_" + std::to_string(where.port) + ".pem";
     FILE* file = std::fopen(caFile.c_str(), "we");
     PEM_write_X509(file, certificate);
     std::fclose(file);
