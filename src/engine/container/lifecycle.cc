@@ -108,7 +108,7 @@ void Lifecycle::handleExit(const task::Exit& exit) {
 
 void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
   base::faultPoint("exit.release");
-  releaseRuntime(core_, *view);
+  const auto networkRows = releaseWithin(core_, *view);
   Record record = *view;
   State& state = record.state;
   const auto decision = decideRestart(record.hostConfig.restartPolicy.name,
@@ -130,6 +130,7 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
   // With --rm the removal that follows is the durable one: both are in one flush.
   core_.store.write(
       removes ? store::Durability::kLazy : store::Durability::kDurable, [&](store::Transaction& t) {
+        if (networkRows) networkRows(t);
         core_.records.update(t, record);
         if (exit.oomKilled) core_.events.append(t, containerEvent(record, "oom"));
         core_.events.append(

@@ -31,7 +31,7 @@ class Lifecycle {
 
   // Takes up what an earlier daemon left: running containers go on, those that ended meanwhile get
   // their exit codes, restart policies are honoured. Once, before any request.
-  void restore();
+  void restore(std::vector<task::Recovered> found);
   // From task::Tasks::onExit, for tasks (not execs); returns at once.
   void onExit(const task::Exit& exit);
 

@@ -25,12 +25,13 @@ sys::Fd openBind(const MountRecord& mount) {
 }
 
 sys::Fd openVolume(Core& core, const Record& record, const MountRecord& mount, int rootfs) {
-  sys::Fd directory = core.volumes.openMount(mount.name, record.id);
+  sys::Fd directory = core.volumes.openMount(
+      mount.name, record.id, {mount.destination, mount.readWrite, mount.propagation});
   if (!mount.noCopy && mount.subpath.empty()) {
     // The image's directory at the destination, found inside the root file system only:
     // CVE-2022-23648.
     if (auto image = sys::openInRootIfExists(rootfs, mount.destination, O_PATH | O_DIRECTORY)) {
-      core.volumes.copyUp(mount.name, image->get());
+      core.volumes.copyUp(mount.name, image->get(), record.id);
     }
   }
   if (mount.subpath.empty()) return directory;

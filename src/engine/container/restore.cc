@@ -4,13 +4,14 @@
 #include "engine/container/lifecycle.h"
 #include "engine/container/remover.h"
 #include "engine/container/restart_policy.h"
+#include "engine/container/starter.h"
 #include "platform/base/log.h"
 
 namespace container {
 
-void Lifecycle::restore() {
+void Lifecycle::restore(std::vector<task::Recovered> found) {
   std::map<std::string, task::Recovered> recovered;
-  for (task::Recovered& one : core_.tasks.recover()) recovered.emplace(one.id, std::move(one));
+  for (task::Recovered& one : found) recovered.emplace(one.id, std::move(one));
   // Tasks without a record: their create was never acknowledged, or their removal was.
   for (const auto& [id, one] : recovered) {
     if (core_.records.find(id)) continue;
@@ -19,9 +20,9 @@ void Lifecycle::restore() {
     core_.tasks.forget(id);
   }
   for (const View& view : core_.records.all()) {
-    const auto found = recovered.find(view->id);
+    const auto one = recovered.find(view->id);
     try {
-      restoreOne(view, found == recovered.end() ? nullptr : &found->second);
+      restoreOne(view, one == recovered.end() ? nullptr : &one->second);
     } catch (const base::Error& error) {
       base::log::error("container could not be taken up",
                        {{"container", view->id}, {"error", error.message()}});
@@ -34,6 +35,8 @@ void Lifecycle::restoreOne(const View& view, const task::Recovered* recovered) {
   const auto turn = core_.strands.enter(view->id);
   const bool wasRunning = view->running() || view->state.status == Status::kRestarting;
   if (recovered && recovered->running) {
+    core_.networks.adoptDnsSockets(view->id, core_.tasks.kept(view->id, kDnsSockets));
+    keepDnsSockets(core_, view->id);
     if (view->running() && view->state.pid == recovered->running->pid) return;
     // Started, and the daemon died before it wrote so down: the shim is the truth.
     changeRecord(

@@ -90,10 +90,10 @@ Resolver resolverFor(const Core& core, const Record& record, const Network& netw
   pick(resolver.nameservers, core.settings.dns, h.dns);
   pick(resolver.search, core.settings.dnsSearch, h.dnsSearch);
   pick(resolver.options, core.settings.dnsOptions, h.dnsOptions);
-  // On created networks the engine's own server answers and asks those above for the rest.
-  if (!network.joined.nameservers.empty() && network.joined.nameservers.front() == "127.0.0.11") {
+  // On created networks the engine's own server answers, and asks those above for the rest.
+  if (network.joined.ownDns) {
     resolver.nameservers = network.joined.nameservers;
-    if (h.dnsOptions.empty()) resolver.options.emplace_back("ndots:0");
+    resolver.options.emplace_back("ndots:0");
   } else if (resolver.nameservers.empty()) {
     resolver.nameservers = network.joined.nameservers;
   }
@@ -245,6 +245,7 @@ networks::JoinRequest joinRequestOf(const Record& record) {
     request.endpoints.push_back(std::move(endpoint));
   }
   request.ports = wantedPorts(record.config, record.hostConfig);
+  request.dns.assign(record.hostConfig.dns.begin(), record.hostConfig.dns.end());
   return request;
 }
 
@@ -261,6 +262,20 @@ task::LogPlan logPlanOf(const Core& core, const Record& record) {
   return plan;
 }
 
+void keepDnsSockets(Core& core, const std::string& id) noexcept {
+  try {
+    const std::vector<sys::Fd> sockets = core.networks.dnsSockets(id);
+    if (sockets.empty()) return;
+    std::vector<int> numbers;
+    for (const sys::Fd& socket : sockets) numbers.push_back(socket.get());
+    core.tasks.keep(id, kDnsSockets, numbers);
+  } catch (const base::Error& error) {
+    // Names are answered all the same; only a daemon's death will cost the queries under way.
+    base::log::debug("the shim keeps no name service sockets",
+                     {{"container", id}, {"error", error.message()}});
+  }
+}
+
 task::Running startTask(Core& core, const Record& record, std::vector<task::Attacher> attachers) {
   base::ScopeExit undo{[&] { releaseRuntime(core, record); }};
   base::faultPoint("start.network");
@@ -273,6 +288,7 @@ task::Running startTask(Core& core, const Record& record, std::vector<task::Atta
   base::faultPoint("start.task");
   const task::Running running = core.tasks.start(std::move(request));
   undo.dismiss();
+  keepDnsSockets(core, record.id);
   return running;
 }
 
@@ -285,6 +301,19 @@ void releaseRuntime(Core& core, const Record& record) {
     core.sandboxes.release(record.id);
   }
   closeMounts(core, record);
+}
+
+std::function<void(store::Transaction&)> releaseWithin(Core& core, const Record& record) {
+  const std::string& mode = record.hostConfig.networkMode;
+  std::function<void(store::Transaction&)> rows;
+  if (isContainerMode(mode)) {
+    core.sandboxes.release(containerOfMode(mode));
+  } else if (mode != "host") {
+    rows = core.networks.leaveWithin(record.id);
+    core.sandboxes.release(record.id);
+  }
+  closeMounts(core, record);
+  return rows;
 }
 
 }  // namespace container

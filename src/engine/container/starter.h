@@ -17,6 +17,14 @@ task::Running startTask(Core& core, const Record& record, std::vector<task::Atta
 // Idempotent.
 void releaseRuntime(Core& core, const Record& record);
 
+// The same at the container's end: what it writes down goes into the caller's transaction. May be
+// empty.
+std::function<void(store::Transaction&)> releaseWithin(Core& core, const Record& record);
+
+// Under this key the shim keeps the name service sockets of its container for a later daemon.
+inline constexpr std::uint32_t kDnsSockets = 1;
+void keepDnsSockets(Core& core, const std::string& id) noexcept;
+
 // The hostname the container sees.
 std::string hostnameOf(const Core& core, const Record& record);
 // The rules its seccomp profile gives; nullopt: unconfined.

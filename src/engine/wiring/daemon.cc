@@ -1,0 +1,306 @@
+#include "engine/wiring/daemon.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "engine/server/server.h"
+#include "engine/wiring/container_adapter.h"
+#include "engine/wiring/image_adapter.h"
+#include "engine/wiring/listeners.h"
+#include "engine/wiring/network_adapter.h"
+#include "engine/wiring/system_adapter.h"
+#include "engine/wiring/volume_adapter.h"
+#include "platform/base/error.h"
+#include "platform/base/fault.h"
+#include "platform/base/ids.h"
+#include "platform/base/log.h"
+#include "platform/base/strings.h"
+#include "platform/sys/file.h"
+#include "platform/sys/process.h"
+
+namespace wiring {
+namespace {
+
+using base::Code;
+
+constexpr int kWorkers = 16;
+constexpr int kIdleSeconds = 10;
+
+sys::Fd lockRoot(const std::string& path, mode_t mode) {
+  sys::makeDirs(AT_FDCWD, path, mode);
+  const sys::Fd directory = sys::openAt(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+  auto lock = sys::tryLock(directory.get(), "lock");
+  if (!lock) base::fail(Code::kConflict, "{} is in use by another daemon", path);
+  return std::move(*lock);
+}
+
+// Made once a data root; what tells this daemon's links, tables and cgroups from another's.
+std::string engineId(const std::string& dataRoot) {
+  const sys::Fd directory = sys::openAt(AT_FDCWD, dataRoot, O_RDONLY | O_DIRECTORY);
+  if (const auto known = sys::readFileIfExists(directory.get(), "engine-id", 128))
+    return std::string(base::trim(*known));
+  const std::string id = base::randomHex(16);
+  sys::writeDurable(directory.get(), "engine-id", id + "\n", 0600);
+  return id;
+}
+
+snapshot::Options snapshotOptions(const Config& config) {
+  snapshot::Options options;
+  options.dataRoot = config.dataRoot;
+  if (config.storageDriver == "vfs") options.kind = snapshot::Kind::kCopy;
+  return options;
+}
+
+registry::Config registryConfig(const Config& config) {
+  registry::Config result;
+  result.mirrors = config.registryMirrors;
+  result.insecure = config.insecureRegistries;
+  result.proxy = config.proxy;
+  result.userAgent = "sampan/" SAMPAN_VERSION;
+  return result;
+}
+
+container::Settings engineSettings(const Config& config, const std::string& instance) {
+  container::Settings settings;
+  settings.dataRoot = config.dataRoot;
+  settings.execRoot = config.execRoot;
+  settings.instance = instance;
+  settings.cgroupParent = "sampan-" + instance;
+  settings.dns = config.dns;
+  settings.dnsSearch = config.dnsSearch;
+  settings.dnsOptions = config.dnsOptions;
+  settings.initByDefault = config.init;
+  return settings;
+}
+
+networks::Options networkOptions(const Config& config, const std::string& instance) {
+  networks::Options options;
+  options.instance = instance;
+  options.defaultBridgeCidr = config.bip;
+  options.addressPools = config.addressPools;
+  options.dns = config.dns;
+  return options;
+}
+
+task::Options taskOptions(const Config& config, const std::string& programs,
+                          const sys::HostFacts& host, cgroup::Driver& cgroups) {
+  task::Options options;
+  options.host = host;
+  options.execRoot = sys::openAt(AT_FDCWD, config.execRoot, O_RDONLY | O_DIRECTORY);
+  options.shimProgram = programs + "/sampan-shim";
+  options.initProgram = programs + "/sampan-init";
+  options.cgroups = &cgroups;
+  return options;
+}
+
+std::set<std::string> liveOnes(const std::vector<task::Recovered>& recovered) {
+  std::set<std::string> ids;
+  for (const task::Recovered& one : recovered) {
+    if (one.running) ids.insert(one.id);
+  }
+  return ids;
+}
+
+sys::Fd containersDirectory(const std::string& dataRoot) {
+  const sys::Fd root = sys::openAt(AT_FDCWD, dataRoot, O_RDONLY | O_DIRECTORY);
+  sys::makeDirs(root.get(), "containers", 0710);
+  return sys::openAt(root.get(), "containers", O_RDONLY | O_DIRECTORY);
+}
+
+}  // namespace
+
+// In the order of construction; destroyed in the reverse one.
+struct Daemon::Impl {
+  Config config;
+  sys::Fd dataLock, execLock;
+  std::string id;
+  std::string instance;
+  sys::HostFacts host;
+  store::Store store;
+  events::Bus events;
+  std::unique_ptr<snapshot::Snapshotter> snapshots;
+  content::Store content;
+  container::Core* corePointer =
+      nullptr;  // for usedBy, which images need before there are containers
+  image::Images images;
+  volume::Volumes volumes;
+  sandbox::Sandboxes sandboxes;
+  std::unique_ptr<cgroup::Driver> cgroups;
+  task::Tasks tasks;
+  std::vector<task::Recovered> recovered;
+  std::set<std::string> live;
+  networks::Networks networks;
+  container::Core core;
+  container::Attachers attachers;
+  container::Execs execs;
+  container::Lifecycle lifecycle;
+  container::Streams streams;
+  ContainerAdapter containerAdapter;
+  ImageAdapter imageAdapter;
+  NetworkAdapter networkAdapter;
+  VolumeAdapter volumeAdapter;
+  SystemAdapter systemAdapter;
+  server::Api api;
+  http::Server http;
+
+  Impl(Config given, const std::string& programs)
+      : config(std::move(given)),
+        dataLock(lockRoot(config.dataRoot, 0710)),
+        execLock(lockRoot(config.execRoot, 0711)),
+        id(engineId(config.dataRoot)),
+        instance(id.substr(0, 6)),
+        host(sys::probeHost()),
+        store(config.dataRoot),
+        events(store),
+        snapshots(snapshot::makeSnapshotter(snapshotOptions(config), store)),
+        content(config.dataRoot, store),
+        images(image::Options{registryConfig(config),
+                              [this](const base::Digest& image) { return usersOf(image); }},
+               store, events, content, *snapshots),
+        volumes(config.dataRoot, store, events),
+        sandboxes(store, sys::openAt(AT_FDCWD, config.execRoot, O_RDONLY | O_DIRECTORY)),
+        cgroups(cgroup::makeDriver(host)),
+        tasks(taskOptions(config, programs, host, *cgroups)),
+        recovered(tasks.recover()),
+        live(liveOnes(recovered)),
+        networks(networkOptions(config, instance), store, events, sandboxes,
+                 [this](const std::string& c) { return live.contains(c); }),
+        core{engineSettings(config, instance),
+             host,
+             sys::bootId(),
+             containersDirectory(config.dataRoot),
+             store,
+             events,
+             images,
+             *snapshots,
+             volumes,
+             networks,
+             sandboxes,
+             tasks,
+             *cgroups,
+             container::Records(store),
+             {},
+             {},
+             container::Workers(kWorkers)},
+        execs(core),
+        lifecycle(core, attachers),
+        streams(core, attachers, execs),
+        containerAdapter(core, lifecycle, execs, streams),
+        imageAdapter(core),
+        networkAdapter(core),
+        volumeAdapter(volumes),
+        systemAdapter(core, config, id),
+        api({SAMPAN_VERSION, false}, {systemAdapter, containerAdapter, containerAdapter,
+                                      imageAdapter, networkAdapter, volumeAdapter}),
+        http(http::ServerOptions{}) {
+    corePointer = &core;
+  }
+
+  std::vector<image::User> usersOf(const base::Digest& image) const {
+    std::vector<image::User> users;
+    if (!corePointer) return users;
+    for (const container::View& view : corePointer->records.all()) {
+      if (view->imageId == image.str()) users.push_back({view->id, view->running()});
+    }
+    return users;
+  }
+
+  void takeUp();
+  void listen();
+  void stop();
+  void trim();
+};
+
+void Daemon::Impl::takeUp() {
+  for (const task::Recovered& one : recovered) execs.restore(one.id, one.execs);
+  tasks.onExit([this](const task::Exit& exit) {
+    if (!exit.exec.empty()) return execs.onExit(exit);
+    lifecycle.onExit(exit);
+  });
+  lifecycle.restore(std::move(recovered));
+  for (const std::string& warning : networks.hostPolicyWarnings()) base::log::warn(warning);
+}
+
+void Daemon::Impl::listen() {
+  for (const std::string& where : config.hosts) {
+    http.listen(openListener(where, config));
+    base::log::info("API listen on " + where);
+  }
+  http.start(api.handler(), api.laneOf(), api.onError());
+  base::log::info("Daemon has completed initialization",
+                  {{"version", SAMPAN_VERSION}, {"storage-driver", snapshots->driver()}});
+}
+
+void Daemon::Impl::stop() {
+  http.stop();
+  core.workers.stop();
+  bool running = false;
+  for (const container::View& view : core.records.all()) running = running || view->running();
+  snapshots->settle();
+  if (!running) {
+    networks.tearDown();
+    try {
+      cgroups->remove(core.settings.cgroupParent, std::chrono::milliseconds(500));
+    } catch (const base::Error& error) {
+      base::log::warn("the cgroup parent stays", {{"error", error.message()}});
+    }
+  }
+  for (const std::string& where : config.hosts) {
+    if (where.starts_with("unix://")) sys::removeFile(AT_FDCWD, where.substr(7));
+  }
+  sys::removeFile(AT_FDCWD, config.pidfile);
+}
+
+// What a burst of work left in the heap and the page cache of the database goes back to the host.
+void Daemon::Impl::trim() {
+  store.trim();
+  malloc_trim(0);
+}
+
+Daemon::Daemon(Config config, const std::string& programs) {
+  writePidfile(config.pidfile);
+  impl_ = std::make_unique<Impl>(std::move(config), programs);
+  impl_->takeUp();
+  impl_->listen();
+}
+
+Daemon::~Daemon() = default;
+
+void Daemon::run() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  std::int64_t seen = -1;
+  std::int64_t trimmed = -1;
+  for (;;) {
+    const timespec patience{kIdleSeconds, 0};
+    const int signal = sigtimedwait(&signals, nullptr, &patience);
+    if (signal == SIGHUP) {
+      base::log::warn(
+          "SIGHUP: reloading the configuration is not implemented; restart the daemon, containers "
+          "go on");
+      continue;
+    }
+    if (signal > 0) {
+      base::log::info("Processing signal '" +
+                      std::string(signal == SIGTERM ? "terminated" : "interrupt") + "'");
+      break;
+    }
+    // Ten seconds without an event since the last look, and something since the last trim.
+    const std::int64_t now = impl_->events.lastSeq();
+    if (now == seen && now != trimmed) {
+      impl_->trim();
+      trimmed = now;
+    }
+    seen = now;
+  }
+  impl_->stop();
+}
+
+}  // namespace wiring

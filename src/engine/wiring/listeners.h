@@ -1,0 +1,21 @@
+// The daemon's doors: unix sockets, and TCP on loopback.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/wiring/config.h"
+#include "platform/sys/fd.h"
+
+namespace wiring {
+
+// unix: the directory is made, a stale socket replaced, mode 0660, group `group` where it exists
+// (an error only when it was asked for). tcp: loopback only, with dockerd's warning; elsewhere
+// refused, since there is no TLS yet.
+sys::Fd openListener(const std::string& host, const Config& config);
+
+// Writes the pid; a file of a process that is gone is replaced. Error kConflict when that daemon
+// still runs.
+void writePidfile(const std::string& path);
+
+}  // namespace wiring

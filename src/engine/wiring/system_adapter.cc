@@ -1,0 +1,249 @@
+#include "engine/wiring/system_adapter.h"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+
+#include "api/dockerapi/versions.h"
+#include "engine/container/inspect.h"
+#include "engine/wiring/image_adapter.h"
+#include "engine/wiring/volume_adapter.h"
+#include "platform/base/error.h"
+#include "platform/base/strings.h"
+#include "platform/sys/file.h"
+
+namespace wiring {
+namespace {
+
+bool controller(const sys::HostFacts& host, const std::string& name) {
+  return std::find(host.cgroupControllers.begin(), host.cgroupControllers.end(), name) !=
+         host.cgroupControllers.end();
+}
+
+dockerapi::EventMessage messageOf(const events::Event& event) {
+  dockerapi::EventMessage message;
+  message.type = event.type;
+  message.action = event.action;
+  message.actor.id = event.actorId;
+  message.actor.attributes = event.attributes;
+  message.scope = event.scope;
+  message.time = event.time.unixSeconds();
+  message.timeNano = event.time.ns;
+  return message;
+}
+
+void fillCgroups(dockerapi::Info& info, const sys::HostFacts& host) {
+  info.memoryLimit = info.swapLimit = controller(host, "memory");
+  info.cpuCfsPeriod = info.cpuCfsQuota = info.cpuShares = controller(host, "cpu");
+  info.cpuSet = controller(host, "cpuset");
+  info.pidsLimit = controller(host, "pids");
+  info.oomKillDisable = host.cgroups != sys::CgroupVersion::kV2;
+  info.cgroupDriver = "cgroupfs";
+  info.cgroupVersion = host.cgroups == sys::CgroupVersion::kV2 ? "2" : "1";
+}
+
+void fillRegistries(dockerapi::Info& info, const Config& config) {
+  dockerapi::RegistryServiceConfig registries;
+  dockerapi::IndexInfo hub;
+  hub.mirrors = config.registryMirrors;
+  hub.name = "docker.io";
+  hub.official = true;
+  hub.secure = true;
+  registries.indexConfigs["docker.io"] = hub;
+  registries.insecureRegistryCIDRs = {"::1/128", "127.0.0.0/8"};
+  for (const std::string& entry : config.insecureRegistries) {
+    if (entry.find('/') != std::string::npos) {
+      if (entry != "127.0.0.0/8") registries.insecureRegistryCIDRs.push_back(entry);
+      continue;
+    }
+    dockerapi::IndexInfo insecure;
+    insecure.name = entry;
+    registries.indexConfigs[entry] = insecure;
+  }
+  if (!config.registryMirrors.empty()) registries.mirrors = config.registryMirrors;
+  info.registryConfig = std::move(registries);
+}
+
+// Events on their way from the bus's thread to a client's: the bus must never wait.
+class Inbox {
+ public:
+  static constexpr size_t kMost = 10'000;
+
+  bool put(const events::Event& event) {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= kMost) return false;  // resumed from disk by its number
+    queue_.push_back(event);
+    changed_.notify_all();
+    return true;
+  }
+  void wake() {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  }
+  // nullopt: nothing until `until`, or stopped.
+  std::optional<events::Event> take(const base::StopToken& stop, base::Time until) {
+    std::unique_lock lock(mutex_);
+    while (queue_.empty() && !stop.stopped()) {
+      if (until.zero()) {
+        changed_.wait(lock);
+      } else {
+        const std::int64_t left = until.ns - base::Time::now().ns;
+        if (left <= 0) return std::nullopt;
+        changed_.wait_for(lock, std::chrono::nanoseconds(left));
+      }
+    }
+    if (queue_.empty()) return std::nullopt;
+    events::Event event = std::move(queue_.front());
+    queue_.pop_front();
+    return event;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<events::Event> queue_;
+};
+
+}  // namespace
+
+dockerapi::Info SystemAdapter::info() {
+  dockerapi::Info info;
+  const sys::HostFacts& host = core_.host;
+  info.id = id_;
+  for (const container::View& view : core_.records.all()) {
+    ++info.containers;
+    if (view->state.status == container::Status::kPaused)
+      ++info.containersPaused;
+    else if (view->running())
+      ++info.containersRunning;
+    else
+      ++info.containersStopped;
+  }
+  info.images = static_cast<int>(core_.images.list().size());
+  info.driver = core_.snapshots.driver();
+  info.driverStatus = {{"Supports d_type", "true"},
+                       {"Native Overlay Diff", "true"},
+                       {"Path", host.detachedOverlay ? "detached mounts" : "mount(2)"}};
+  info.plugins.volume = {"local"};
+  info.plugins.network = {"bridge", "host", "null"};
+  info.plugins.log = {"json-file", "none"};
+  fillCgroups(info, host);
+  info.ipv4Forwarding =
+      base::trim(sys::readFileIfExists(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward").value_or("0")) ==
+      "1";
+  info.debug = config_.debug;
+  info.nFd = static_cast<int>(sys::listDir(AT_FDCWD, "/proc/self/fd").size());
+  info.nGoroutines = static_cast<int>(sys::listDir(AT_FDCWD, "/proc/self/task").size());
+  info.systemTime = base::formatRfc3339Nano(base::Time::now());
+  info.loggingDriver = core_.settings.defaultLogDriver;
+  info.kernelVersion = host.kernel;
+  info.operatingSystem = host.operatingSystem;
+  info.osVersion = host.osVersion;
+  info.osType = "linux";
+  info.architecture = host.architecture;
+  info.indexServerAddress = "https://index.docker.io/v1/";
+  fillRegistries(info, config_);
+  info.ncpu = host.cpus;
+  info.memTotal = host.memory;
+  info.dockerRootDir = config_.dataRoot;
+  info.httpProxy = config_.proxy.httpProxy;
+  info.httpsProxy = config_.proxy.httpsProxy;
+  info.noProxy = config_.proxy.noProxy;
+  info.name = host.hostname;
+  info.labels = config_.labels;
+  info.serverVersion = SAMPAN_VERSION;
+  info.runtimes["runc"].path = "sampan-shim";
+  info.defaultRuntime = "runc";
+  info.swarm.localNodeState = "inactive";
+  info.liveRestoreEnabled = true;
+  info.initBinary = "sampan-init";
+  info.containerdCommit.id = info.runcCommit.id = info.initCommit.id = SAMPAN_VERSION;
+  if (host.seccomp) info.securityOptions.emplace_back("name=seccomp,profile=builtin");
+  if (host.cgroups == sys::CgroupVersion::kV2) info.securityOptions.emplace_back("name=cgroupns");
+  info.firewallBackend = dockerapi::FirewallInfo{"nftables", {}};
+  info.warnings = core_.networks.hostPolicyWarnings();
+  return info;
+}
+
+dockerapi::Version SystemAdapter::version() {
+  dockerapi::Version version;
+  version.platform.name = "Sampan";
+  version.version = SAMPAN_VERSION;
+  version.os = "linux";
+  version.arch = oci::Platform::host().architecture;
+  version.kernelVersion = core_.host.kernel;
+  return version;
+}
+
+dockerapi::DiskUsage SystemAdapter::diskUsage(const server::DiskUsageRequest& request) {
+  dockerapi::DiskUsage usage;
+  ImageAdapter images(core_);
+  if (request.images) {
+    server::ImageListRequest all;
+    all.sharedSize = true;
+    all.countContainers = true;
+    usage.images = images.listImages(all);
+    for (const auto& layer : core_.snapshots.layers())
+      usage.layersSize += static_cast<std::int64_t>(layer.bytes);
+  }
+  if (request.containers) {
+    container::ListQuery query;
+    query.all = query.size = true;
+    usage.containers = container::list(core_, query);
+  }
+  if (request.volumes) {
+    VolumeAdapter volumes(core_.volumes);
+    usage.volumes = volumes.listWithUsage();
+  }
+  if (request.buildCache) usage.buildCache = std::vector<dockerapi::BuildCacheRecord>{};
+  return usage;
+}
+
+dockerapi::AuthenticateResponse SystemAdapter::login(const dockerapi::AuthConfig& credentials,
+                                                     const base::StopToken& stop) {
+  dockerapi::AuthenticateResponse response;
+  response.identityToken =
+      core_.images.login(credentialsOf(credentials), credentials.serverAddress, stop);
+  response.status = "Login Succeeded";
+  return response;
+}
+
+void SystemAdapter::events(const server::EventsRequest& request, const std::function<void()>& ready,
+                           const std::function<void(const dockerapi::EventMessage&)>& each,
+                           const base::StopToken& stop) {
+  // What is past comes from disk, up to the number at which listening begins.
+  auto inbox = std::make_shared<Inbox>();
+  const std::int64_t from = core_.events.lastSeq();
+  auto subscription = core_.events.subscribe(
+      from, [inbox](const events::Event& event) { return inbox->put(event); });
+  const auto waker = stop.onStop([inbox] { inbox->wake(); });
+  ready();
+  const bool replays = !request.since.zero() || !request.until.zero();
+  std::int64_t last = from;
+  if (replays) {
+    const base::Time until = request.until.zero() ? base::Time{INT64_MAX} : request.until;
+    for (const events::Event& event : core_.events.range(request.since, until)) {
+      if (event.seq <= from) each(messageOf(event));
+    }
+  }
+  if (!request.until.zero() && request.until <= base::Time::now()) return;
+  for (;;) {
+    const auto event = inbox->take(stop, request.until);
+    if (!event) return;
+    if (event->seq <= last) continue;
+    if (!request.until.zero() && event->time > request.until) return;
+    // A gap: the inbox was full once. The rest is on disk.
+    if (event->seq != last + 1) {
+      for (const events::Event& missed : core_.events.range({}, base::Time{INT64_MAX})) {
+        if (missed.seq > last && missed.seq < event->seq) each(messageOf(missed));
+      }
+    }
+    each(messageOf(*event));
+    last = event->seq;
+  }
+}
+
+}  // namespace wiring
