@@ -81,6 +81,7 @@ void collect(const Guest& guest, Elements& elements, bool ownsMac = true) {
   if (ownsMac) elements.add(sets.ownedMacs, {.key = Value().mac(guest.mac)});
   elements.add(sets.ownerMacs, {.key = Value().interface(guest.port).mac(guest.mac)});
   for (const auto& address : guest.addresses) {
+    if (!address.isV6()) elements.add(sets.selves4, {.key = Value().ip(address).ip(address)});
     elements.add(address.isV6() ? sets.owned6 : sets.owned4, {.key = Value().ip(address)});
     elements.add(address.isV6() ? sets.owners6 : sets.owners4,
                  {.key = Value().interface(guest.port).ip(address)});

@@ -331,8 +331,11 @@ void Route::addDefaultRoute(int link, const base::IpAddress& gateway) {
   socket_.transact(std::move(batch));
 }
 
-void Route::setIsolated(const std::string& port) {
-  socket_.transact(portChange(port, [](Batch& batch) { batch.u8(IFLA_BRPORT_ISOLATED, 1); }));
+void Route::setPort(const std::string& port, bool isolated, bool hairpin) {
+  socket_.transact(portChange(port, [&](Batch& batch) {
+    if (isolated) batch.u8(IFLA_BRPORT_ISOLATED, 1);
+    if (hairpin) batch.u8(IFLA_BRPORT_MODE, 1);
+  }));
 }
 
 bool Route::silence(const std::string& port) {

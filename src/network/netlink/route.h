@@ -89,9 +89,9 @@ class Route {
   void configure(int link, const std::vector<base::IpPrefix>& addresses,
                  const std::vector<base::IpAddress>& gateways);
   void addDefaultRoute(int link, const base::IpAddress& gateway);
-  // Ports that set this do not talk to each other, only to the bridge itself and to ports without
-  // it.
-  void setIsolated(const std::string& port);
+  // Isolated ports do not talk to each other, only to the bridge itself and to ports that are not isolated. A hairpin
+  // port gets its own packets back when they were translated to it: with br_netfilter that happens on the bridge.
+  void setPort(const std::string& port, bool isolated, bool hairpin);
   // Takes a port out of service at once, without the RCU wait that deleting it costs, and forgets
   // its hardware addresses. False: there is no such port (any more).
   bool silence(const std::string& port);

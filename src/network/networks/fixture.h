@@ -24,7 +24,7 @@ class NetworksTest : public testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  virtual Options options() const { return {.instance = "t35ting0"}; }
+  virtual Options options() const { return {.instance = "t35ting0", .dns = {"127.0.0.254"}}; }
   // Constructs the library, as a daemon's start does; running() says who is alive.
   void start();
   void stop();  // as kill -9: what is in the kernel stays

@@ -101,6 +101,7 @@ struct Networks::Impl {
     std::string bridgeName;
     unsigned mtu = 0;
     bool isolated = false;
+    bool hairpin = false;  // it publishes ports
     std::map<std::string, std::string> sysctls;
     std::string silenceFirst;  // a link that still has this endpoint's address
   };

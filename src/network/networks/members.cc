@@ -287,6 +287,7 @@ Joined Networks::Impl::join(const JoinRequest& request) {
     chooseNameservers(record);
     change.addPorts = publishedOf(record);
     if (const EndpointRecord* gateway = gatewayOf(record)) gatewayId = gateway->endpoint.id;
+    for (Plug& one : plugs) one.hairpin = !record.ports.empty();
     Member& member = members[record.id];  // keeps its networks from being removed meanwhile
     member.record = record;
     member.published = change.addPorts;
@@ -412,6 +413,7 @@ Endpoint Networks::Impl::connect(const JoinRequest& container, const EndpointSpe
     chooseNameservers(record);
     firstOwnDns = record.ownDns && !hadOwnDns;
     newGateway = gatewayOf(record)->endpoint.id == added.endpoint.id;
+    plugs[0].hairpin = !record.ports.empty();
     change.addPorts = publishedOf(record);
     if (change.addPorts == before)
       change.addPorts.clear();

@@ -88,7 +88,7 @@ void Networks::Impl::plug(const std::string& sandboxId, const std::vector<Plug>&
     veth.peerMac = *netlink::parseMac(one.endpoint.endpoint.macAddress);
     outer.addVeth(veth);
     laid.push_back(veth.hostName);
-    if (one.isolated) outer.setIsolated(veth.hostName);
+    if (one.isolated || one.hairpin) outer.setPort(veth.hostName, one.isolated, one.hairpin);
   }
   sandbox::inNamespace(netns.get(), [&] {
     netlink::Route inner;
