@@ -15,6 +15,8 @@ std::string sentenceOf(const shimwire::Reply& reply) {
   if (text.empty()) text = "the shim refused";
   // The launch's own sentences name their errno where it helps; the shim's do not.
   if (reply.step == 0 && reply.error != 0) text += ": " + base::errnoText(reply.error);
+  // dockerd's words for EISDIR: the docker CLI knows 126 by them.
+  if (text.ends_with("is a directory")) text += ": permission denied";
   return text;
 }
 

@@ -148,6 +148,7 @@ class TaskTest : public ::testing::Test {
   }
 
   void TearDown() override {
+    if (!tasks_) tasks_ = makeTasks();
     for (const std::string& id : ids_) {
       try {
         tasks_->killAll(id);
@@ -156,15 +157,15 @@ class TaskTest : public ::testing::Test {
     }
     for (const std::string& id : ids_) {
       try {
-        cgroups_->killAll("sampan-task-test/" + id);
-        cgroups_->remove("sampan-task-test/" + id, std::chrono::milliseconds(2000));
+        cgroups_->killAll(parent_ + "/" + id);
+        cgroups_->remove(parent_ + "/" + id, std::chrono::milliseconds(2000));
       } catch (const base::Error& error) {
         ADD_FAILURE() << error.what();
       }
     }
     tasks_.reset();
     try {
-      cgroups_->remove("sampan-task-test", std::chrono::milliseconds(1000));
+      cgroups_->prune(parent_);
     } catch (const base::Error&) {
       // Another test program may be using it.
     }
@@ -191,7 +192,7 @@ class TaskTest : public ::testing::Test {
     request.spec.process->args = {"/bin/sh", "-c", script};
     const sys::Fd root = sys::openAt(AT_FDCWD, root_, O_PATH);
     request.rootfs = sys::cloneMount(root.get(), false);
-    request.cgroupPath = "sampan-task-test/" + id;
+    request.cgroupPath = parent_ + "/" + id;
     request.log.directory = sys::openAt(AT_FDCWD, base_ + "/logs", O_PATH | O_DIRECTORY);
     request.log.fileName = id + "-json.log";
     return request;
@@ -215,6 +216,7 @@ class TaskTest : public ::testing::Test {
   std::string logFile(const std::string& id) { return base_ + "/logs/" + id + "-json.log"; }
 
   std::string base_;
+  const std::string parent_ = "sampan-task-test-" + std::to_string(::getpid());  // of the cgroups
   std::string root_;
   sys::HostFacts host_;
   std::unique_ptr<cgroup::Driver> cgroups_;

@@ -34,7 +34,7 @@ TEST_F(TaskTest, OutputReachesAttacherAndLogAndTheExitCodeIsTold) {
                     HasSubstr("{\"log\":\"to err\\n\",\"stream\":\"stderr\",\"time\":\"20")));
   tasks_->forget("output");
   EXPECT_FALSE(sys::statAtIfExists(AT_FDCWD, base_ + "/exec/task/output").has_value());
-  EXPECT_THAT(cgroups_->children("sampan-task-test"), ::testing::IsEmpty());
+  EXPECT_THAT(cgroups_->children(parent_), ::testing::IsEmpty());
 }
 
 TEST_F(TaskTest, AProgramThatIsNotThereLeavesNothingBehind) {
@@ -56,8 +56,7 @@ TEST_F(TaskTest, AProgramThatIsNotThereLeavesNothingBehind) {
   }
   EXPECT_EQ(terminal.readAll(), "");
   EXPECT_FALSE(sys::statAtIfExists(AT_FDCWD, base_ + "/exec/task/nothere").has_value());
-  EXPECT_THAT(cgroups_->children("sampan-task-test"),
-              ::testing::Not(::testing::Contains("nothere")));
+  EXPECT_THAT(cgroups_->children(parent_), ::testing::Not(::testing::Contains("nothere")));
   EXPECT_FALSE(detached);
   EXPECT_EQ(exits_.count("nothere"), 0u);
 }
@@ -248,7 +247,7 @@ TEST_F(TaskTest, ExecRunsInTheContainerWithItsOwnStdioAndExitCode) {
   terminal.write("through exec\n");
   terminal.closeInput();
   const std::string bytes = terminal.readAll();
-  EXPECT_EQ(unframe(bytes, 1), "through exec\npid 1 is sh\n");
+  EXPECT_EQ(unframe(bytes, 1), "through exec\npid 1 is sleep\n");
   EXPECT_EQ(unframe(bytes, 2), "oops\n");
   EXPECT_EQ(exits_.await("host", "exec1").code, 9);
   EXPECT_EQ(exits_.count("host", "exec1"), 1u);
@@ -372,15 +371,22 @@ TEST_F(TaskTest, OutOfMemoryIsOnRecord) {
 }
 
 TEST_F(TaskTest, NothingOfTheHostIsOpenInTheContainer) {
-  StartRequest start = request(
-      "fds",
-      "ls /proc/self/fd; cat /proc/self/oom_score_adj; grep -E 'SigBlk|SigIgn' /proc/self/status");
+  StartRequest start = request("fds", "");
+  start.spec.process->args = {"/bin/ls", "/proc/self/fd"};
   auto [attacher, terminal] = makeAttacher();
   start.attachers.push_back(std::move(attacher));
   tasks_->start(std::move(start));
-  EXPECT_EQ(
-      unframe(terminal.readAll(), 1),
-      "0\n1\n2\n3\n0\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");  // 3 is ls's own
+  EXPECT_EQ(unframe(terminal.readAll(), 1), "0\n1\n2\n3\n");  // 3 is ls's own
+  StartRequest second = request("signals", "");
+  second.spec.process->args = {"/bin/grep", "-E", "^Sig(Blk|Ign)|^[0-9]", "/proc/self/status",
+                               "/proc/self/oom_score_adj"};
+  auto [another, status] = makeAttacher();
+  second.attachers.push_back(std::move(another));
+  tasks_->start(std::move(second));
+  EXPECT_EQ(unframe(status.readAll(), 1),
+            "/proc/self/status:SigBlk:\t0000000000000000\n"
+            "/proc/self/status:SigIgn:\t0000000000000000\n"
+            "/proc/self/oom_score_adj:0\n");
 }
 
 }  // namespace
