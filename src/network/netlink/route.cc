@@ -1,12 +1,17 @@
 #include "network/netlink/route.h"
 
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <linux/sockios.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <cstring>
 
 #include "platform/base/error.h"
 
@@ -31,6 +36,9 @@ Link readLink(const Received& message) {
         break;
       case IFLA_MTU:
         link.mtu = attribute.as<unsigned>();
+        break;
+      case IFLA_OPERSTATE:
+        link.operState = attribute.as<std::uint8_t>();
         break;
       case IFLA_ADDRESS:
         if (attribute.data.size() == 6) link.mac = attribute.as<Mac>();
@@ -336,6 +344,16 @@ void Route::setPort(const std::string& port, bool isolated, bool hairpin) {
     if (isolated) batch.u8(IFLA_BRPORT_ISOLATED, 1);
     if (hairpin) batch.u8(IFLA_BRPORT_MODE, 1);
   }));
+}
+
+void Route::settle(const std::string& port) {
+  ethtool_value value{};
+  value.cmd = ETHTOOL_GLINK;
+  ifreq request{};
+  if (port.size() >= sizeof(request.ifr_name)) return;
+  std::memcpy(request.ifr_name, port.data(), port.size());
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  (void)::ioctl(socket_.fd(), SIOCETHTOOL, &request);  // for its side effect; a link that is gone needs none
 }
 
 bool Route::silence(const std::string& port) {

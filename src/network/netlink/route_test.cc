@@ -106,6 +106,21 @@ TEST_F(RouteTest, SilencedPortIsDisabledAtOnceAndGoneOnesAreSaid) {
   EXPECT_FALSE(route.removeLink("vtest"));
 }
 
+TEST_F(RouteTest, SettledPortForwardsAtOnce) {
+  Route route;
+  const int bridge = route.addBridge({.name = "brt"}, {});
+  for (int i = 0; i < 20; ++i) {
+    route.addVeth(veth(bridge, guest_.get()));
+    enter(guest_);
+    Route inner;
+    inner.setUp(inner.link("eth0")->index);
+    enter(host_);
+    route.settle("vtest");
+    EXPECT_EQ(route.link("vtest")->operState, 6) << "IF_OPER_UP";
+    route.removeLink("vtest");
+  }
+}
+
 TEST_F(RouteTest, WatcherNamesLinksThatGo) {
   Route route;
   const int bridge = route.addBridge({.name = "brt"}, {});

@@ -102,6 +102,7 @@ void Networks::Impl::plug(const std::string& sandboxId, const std::vector<Plug>&
     }
     for (const auto& [key, value] : sysctls) sys::writeExisting(AT_FDCWD, sysctlPath(key), value);
   });
+  for (const std::string& link : laid) outer.settle(link);
   undo.dismiss();
 }
 
