@@ -12,6 +12,7 @@ using base::Code;
 
 // Ended execs are kept for inspect; the oldest go when a container has gathered this many.
 constexpr size_t kKeepEnded = 64;
+constexpr std::uint32_t kBarrier = 0;  // a key of Tasks::keep that nothing is kept under
 
 void requireRunning(const Record& record) {
   if (record.state.status == Status::kPaused) {
@@ -66,6 +67,18 @@ Exec Execs::get(const std::string& id) const {
   const auto found = execs_.find(id);
   if (found == execs_.end()) base::fail(Code::kNotFound, "No such exec instance: {}", id);
   return found->second;
+}
+
+Exec Execs::settled(const std::string& id) {
+  const Exec exec = get(id);
+  if (!exec.running) return exec;
+  try {
+    // A question to the shim is answered behind what it has sent before.
+    core_.tasks.kept(exec.containerId, kBarrier);
+  } catch (const base::Error&) {
+    return get(id);  // the shim has gone, and its word with it
+  }
+  return get(id);
 }
 
 Exec Execs::startable(const std::string& id) const {

@@ -86,7 +86,6 @@ void Lifecycle::startFailed(const View& view, const base::Error& error) {
   record.state.status = record.state.startedAt.zero() ? Status::kCreated : Status::kExited;
   core_.store.write(store::Durability::kLazy,
                     [&](store::Transaction& t) { core_.records.update(t, record); });
-  core_.exits.ended(record.id, {record.state.exitCode, record.state.error});
   if (record.hostConfig.autoRemove) removeInStrand(core_.records.get(record.id), true);
 }
 
@@ -140,7 +139,7 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
                                 std::to_string((exit.at.ns - state.startedAt.ns) / kSecond)}}));
       });
   base::faultPoint("exit.answer");
-  core_.exits.ended(record.id, {exit.code, exit.error});
+  core_.exits.ended(record.id, {exit.code, ""});
   if (removes) {
     removeInStrand(core_.records.get(record.id), true);
     core_.tasks.forget(record.id);
@@ -383,7 +382,7 @@ void Lifecycle::remove(const std::string& reference, bool force, bool volumes, D
 void Lifecycle::removeInStrand(const View& view, bool volumes) {
   removeContainer(core_, view, volumes);
   attachers_.take(view->id);  // their connections close
-  core_.exits.removed(view->id, {view->state.exitCode, view->state.error});
+  core_.exits.removed(view->id, {view->state.exitCode, ""});
 }
 
 }  // namespace container

@@ -249,7 +249,7 @@ void ContainerAdapter::resizeExec(const std::string& id, unsigned height, unsign
 }
 
 dockerapi::ExecInspect ContainerAdapter::inspectExec(const std::string& id) {
-  const container::Exec exec = execs_.get(id);
+  const container::Exec exec = execs_.settled(id);
   dockerapi::ExecInspect shown;
   shown.id = exec.id;
   shown.running = exec.running;

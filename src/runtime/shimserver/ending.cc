@@ -71,8 +71,8 @@ void Server::settleEnded(Target& target) noexcept {
                                   : target.endedMonotonic;
     if (now < last + kSilence) return;
   }
-  channel.finish();
   if (&target == targets_) {
+    channel.finish();
     finishTask();
   } else {
     finishExec(target);
@@ -82,7 +82,9 @@ void Server::settleEnded(Target& target) noexcept {
 void Server::finishExec(Target& target) noexcept {
   target.phase = Target::Phase::kEnded;
   closeFd(target.child.pidfd);
+  // The daemon hears first: a client that sees its stream end asks for the exit code next.
   tellExit(target);
+  target.channel.finish();
   if (task().phase == Target::Phase::kEnded) finishTask();
 }
 
