@@ -97,6 +97,10 @@ void childMain(const Plan& plan, const int* fds, int sync) noexcept {
   const bool noNewPrivs = plan.has(kFlagNoNewPrivs);
   state.hold = state.fd(root.hold);
 
+  // Whoever is inside already must not look into us by ptrace or /proc while we hold what is the
+  // host's (CVE-2016-9962); execve takes it back. A container that begins has nobody inside, and
+  // one in a user namespace needs its own /proc.
+  if (root.target != 0) kernel::prctl(4 /* PR_SET_DUMPABLE */, 0);
   resetSignals();
   lookAround(state);  // before any namespace changes what /proc and /dev/null are
   awaitMaps(state);
