@@ -98,7 +98,7 @@ constexpr auto jsonFields(const NetworkSettings*) {
       json::goName("container.NetworkSettings"), json::field("Bridge", &NetworkSettings::bridge),
       json::field("SandboxID", &NetworkSettings::sandboxID),
       json::field("SandboxKey", &NetworkSettings::sandboxKey),
-      json::field("Ports", &NetworkSettings::ports),
+      json::field("Ports", &NetworkSettings::ports, json::kNamedKeys),
       json::field("HairpinMode", &NetworkSettings::hairpinMode),
       json::field("LinkLocalIPv6Address", &NetworkSettings::linkLocalIPv6Address),
       json::field("LinkLocalIPv6PrefixLen", &NetworkSettings::linkLocalIPv6PrefixLen),

@@ -33,13 +33,15 @@ constexpr auto jsonFields(const Index*) {
 }
 
 constexpr auto jsonFields(const HealthConfig*) {
-  return json::fields(json::goName("container.HealthConfig"),
-                      json::field("Test", &HealthConfig::test, json::kOmitEmpty),
-                      json::field("Interval", &HealthConfig::interval, json::kOmitEmpty),
-                      json::field("Timeout", &HealthConfig::timeout, json::kOmitEmpty),
-                      json::field("StartPeriod", &HealthConfig::startPeriod, json::kOmitEmpty),
-                      json::field("StartInterval", &HealthConfig::startInterval, json::kOmitEmpty),
-                      json::field("Retries", &HealthConfig::retries, json::kOmitEmpty));
+  return json::fields(
+      json::goName("container.HealthConfig"),
+      json::field("Test", &HealthConfig::test, json::kOmitEmpty),
+      json::field("Interval", &HealthConfig::interval, json::kOmitEmpty | json::kDuration),
+      json::field("Timeout", &HealthConfig::timeout, json::kOmitEmpty | json::kDuration),
+      json::field("StartPeriod", &HealthConfig::startPeriod, json::kOmitEmpty | json::kDuration),
+      json::field("StartInterval", &HealthConfig::startInterval,
+                  json::kOmitEmpty | json::kDuration),
+      json::field("Retries", &HealthConfig::retries, json::kOmitEmpty));
 }
 
 constexpr auto jsonFields(const ImageConfig*) {

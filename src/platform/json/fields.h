@@ -20,11 +20,16 @@ struct StructInfo;
 
 enum Flags : unsigned {
   kNone = 0,
-  kOmitEmpty =
-      1,  // Go's omitempty: false, 0, "", absent pointer, empty list or map; never a struct
-  kNullIfEmpty = 2,  // an empty list or map is written as null (Go's nil) instead of [] or {}
-  kOmitZero =
-      4,  // for base::Time and structs of strings and numbers: left out when all of it is zero
+  // Go's omitempty: false, 0, "", absent pointer, empty list or map; never a struct.
+  kOmitEmpty = 1,
+  // An empty list or map is written as null (Go's nil) instead of [] or {}.
+  kNullIfEmpty = 2,
+  // For base::Time and structs of strings and numbers: left out when all of it is zero.
+  kOmitZero = 4,
+  // For templates only (writer.h's Recorder): nanoseconds that are a time.Duration in Go and print
+  // as "1m30s", and a map whose key type has a name in Go, so that no plain string indexes it.
+  kDuration = 8,
+  kNamedKeys = 16,
 };
 constexpr Flags operator|(Flags a, Flags b) {
   return static_cast<Flags>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -19,12 +19,11 @@ void jsonRead(Reader& reader, Set& target) {
 }
 
 void jsonWrite(Writer& writer, const Set& value) {
-  if (value.isNil()) return writer.nil();
+  if (value.isNil()) return writer.nilMap();
   writer.beginObject();
   for (const std::string& name : value) {
     writer.key(name);
-    writer.beginObject();
-    writer.endObject();
+    writer.emptyStruct();
   }
   writer.endObject();
 }

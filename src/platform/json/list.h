@@ -51,7 +51,7 @@ inline bool jsonEmpty(const Set& value) {
 
 namespace impl {
 
-template <class Container, class Base>
+template <class Container, class Base, void (Writer::*nil)()>
 struct GoContainerKind {
   static void read(Reader& reader, Container& target) {
     const bool null = reader.peek() == Reader::Kind::kNull;
@@ -59,7 +59,7 @@ struct GoContainerKind {
     target.given = !null;
   }
   static void write(Writer& writer, const Container& value) {
-    if (value.isNil()) return writer.nil();
+    if (value.isNil()) return (writer.*nil)();
     Codec<Base>::ops().write(writer, static_cast<const Base*>(&value));
   }
   static bool empty(const Container& value) { return value.empty(); }
@@ -67,9 +67,9 @@ struct GoContainerKind {
   static std::string goType() { return Codec<Base>::ops().goType(); }
 };
 template <class T>
-struct Kind<List<T>> : GoContainerKind<List<T>, std::vector<T>> {};
+struct Kind<List<T>> : GoContainerKind<List<T>, std::vector<T>, &Writer::nilList> {};
 template <class T>
-struct Kind<Map<T>> : GoContainerKind<Map<T>, std::map<std::string, T>> {};
+struct Kind<Map<T>> : GoContainerKind<Map<T>, std::map<std::string, T>, &Writer::nilMap> {};
 
 }  // namespace impl
 

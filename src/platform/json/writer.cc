@@ -89,8 +89,13 @@ void Writer::null() {
   need_comma_ = true;
 }
 
-void Writer::nil() {
-  if (recorder_) return recorder_->scalar(Recorder::Kind::kNil, {});
+void Writer::nilList() {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kNilList, {});
+  null();
+}
+
+void Writer::nilMap() {
+  if (recorder_) return recorder_->scalar(Recorder::Kind::kNilMap, {});
   null();
 }
 
@@ -186,6 +191,15 @@ void Writer::endArray() {
   need_comma_ = true;
 }
 
+void Writer::emptyStruct() {
+  if (recorder_) {
+    recorder_->beginStruct("struct {}");
+    return recorder_->end();
+  }
+  out_ += "{}";
+  need_comma_ = true;
+}
+
 void Writer::writeStruct(const void* object, const StructInfo& info) {
   if (recorder_) return recordStruct(object, info);
   beginObject();
@@ -218,8 +232,14 @@ void Writer::recordStruct(const void* object, const StructInfo& info) {
     const void* member = static_cast<const char*>(object) + line.offset;
     const bool omitted = ((line.flags & kOmitEmpty) && line.ops->empty(member)) ||
                          ((line.flags & kOmitZero) && line.ops->zero(member));
-    recorder_->field(line.name, omitted, line.flags & kNullIfEmpty);
-    line.ops->write(*this, member);
+    recorder_->field(line.name, omitted, line.flags);
+    if (!(line.flags & kNullIfEmpty) || !line.ops->empty(member)) {
+      line.ops->write(*this, member);
+    } else if (line.ops->goType().starts_with("map")) {
+      nilMap();
+    } else {
+      nilList();
+    }
   }
   recorder_->end();
 }

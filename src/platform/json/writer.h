@@ -20,15 +20,14 @@ struct WriteOptions {
 // those who need a value's Go shape and not its JSON (templates).
 class Recorder {
  public:
-  enum class Kind { kNull, kNil, kBool, kInteger, kFloat, kString };
+  enum class Kind { kNull, kNilList, kNilMap, kBool, kInteger, kFloat, kString };
 
   virtual ~Recorder() = default;
-  virtual void scalar(Kind kind, std::string_view text) = 0;  // kNil: a nil list or map
+  virtual void scalar(Kind kind, std::string_view text) = 0;
   virtual void raw(std::string_view json) = 0;
   virtual void beginStruct(std::string_view goName) = 0;
-  // Before each member's value. `omitted`: JSON leaves it out; `nullIfEmpty`: JSON shows it as null
-  // while empty.
-  virtual void field(std::string_view name, bool omitted, bool nullIfEmpty) = 0;
+  // Before each member's value. `omitted`: JSON leaves it out.
+  virtual void field(std::string_view name, bool omitted, Flags flags) = 0;
   virtual void beginMap() = 0;
   virtual void key(std::string_view name) = 0;
   virtual void beginList() = 0;
@@ -43,7 +42,8 @@ class Writer {
   explicit Writer(Recorder& recorder) : out_(unused_), recorder_(&recorder) {}
 
   void null();
-  void nil();  // of a list or map: null
+  void nilList();  // null
+  void nilMap();
   void boolean(bool value);
   void integer(std::int64_t value);
   void unsignedInteger(std::uint64_t value);
@@ -58,6 +58,7 @@ class Writer {
   void element() { comma(); }  // before each element of an array
   void endArray();
 
+  void emptyStruct();  // {}: Go's struct{}
   void writeStruct(const void* object, const StructInfo& info);
   std::string& out() noexcept { return out_; }
 

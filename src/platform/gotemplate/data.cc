@@ -1,0 +1,384 @@
+#include "platform/gotemplate/data.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "platform/base/error.h"
+#include "platform/base/time.h"
+#include "platform/gotemplate/printf.h"
+
+namespace gotemplate {
+
+struct Data::Compound {
+  std::vector<Data> elements;
+  std::vector<Member> members;
+  const StructType* type = nullptr;
+  std::string name;  // of the struct's type when `type` is not given
+  bool nil = false;
+};
+
+Data::Data(bool value) : kind_(Kind::kBool), int_(value) {}
+Data::Data(std::int64_t value) : kind_(Kind::kInt), int_(value), text_(std::to_string(value)) {}
+Data::Data(double value) : kind_(Kind::kFloat) {
+  json::Writer(text_).number(value);
+}
+Data::Data(std::string value) : kind_(Kind::kString), text_(std::move(value)) {}
+
+Data Data::nil() {
+  Data data;
+  data.kind_ = Kind::kNil;
+  return data;
+}
+
+Data Data::list(std::vector<Data> elements, bool isNil) {
+  auto compound = std::make_shared<Compound>();
+  compound->elements = std::move(elements);
+  compound->nil = isNil;
+  Data data;
+  data.kind_ = Kind::kList;
+  data.compound_ = std::move(compound);
+  return data;
+}
+
+Data Data::map(std::vector<Member> members, const StructType* type) {
+  Data data = map(std::move(members), false);
+  auto compound = std::make_shared<Compound>(*data.compound_);
+  compound->type = type;
+  data.compound_ = std::move(compound);
+  return data;
+}
+
+Data Data::map(std::vector<Member> members, bool isNil) {
+  std::sort(members.begin(), members.end(),
+            [](const Member& a, const Member& b) { return a.name < b.name; });
+  auto compound = std::make_shared<Compound>();
+  compound->members = std::move(members);
+  compound->nil = isNil;
+  Data data;
+  data.kind_ = Kind::kMap;
+  data.compound_ = std::move(compound);
+  return data;
+}
+
+Data Data::structure(std::vector<Member> members, const StructType* type) {
+  auto compound = std::make_shared<Compound>();
+  compound->members = std::move(members);
+  compound->type = type;
+  Data data;
+  data.kind_ = Kind::kStruct;
+  data.compound_ = std::move(compound);
+  return data;
+}
+
+Data Data::number(std::string text) {
+  Data data;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, data.int_);
+  if (error == std::errc::result_out_of_range) data.int_ = text[0] == '-' ? INT64_MIN : INT64_MAX;
+  data.kind_ = at == end ? Kind::kInt : Kind::kFloat;
+  if (data.kind_ == Kind::kFloat) data.int_ = 0;
+  data.text_ = std::move(text);
+  return data;
+}
+
+Data Data::fromJson(const json::Value& value) {
+  Data data;
+  switch (value.type()) {
+    case json::Value::Type::kNull:
+      data.kind_ = Kind::kNull;
+      break;
+    case json::Value::Type::kBool:
+      data = Data(value.asBool());
+      break;
+    case json::Value::Type::kNumber:
+      data = number(value.numberText());
+      break;
+    case json::Value::Type::kString:
+      data = Data(value.asString());
+      break;
+    case json::Value::Type::kArray: {
+      std::vector<Data> elements;
+      for (const json::Value& element : value.asArray()) elements.push_back(fromJson(element));
+      data = list(std::move(elements));
+      break;
+    }
+    case json::Value::Type::kObject: {
+      std::vector<Member> members;
+      for (const auto& [name, member] : value.asObject())
+        members.push_back({name, fromJson(member)});
+      data = map(std::move(members));
+      break;
+    }
+  }
+  data.interface_ = true;
+  return data;
+}
+
+Data Data::parse(std::string_view json) {
+  return fromJson(json::Value::parse(json));
+}
+
+double Data::asFloat() const noexcept {
+  double value = 0;
+  std::from_chars(text_.data(), text_.data() + text_.size(), value);
+  return value;
+}
+
+bool Data::isNil() const noexcept {
+  return kind_ == Kind::kNull || kind_ == Kind::kNil || (compound_ && compound_->nil);
+}
+
+bool Data::truth() const noexcept {
+  switch (kind_) {
+    case Kind::kNone:
+    case Kind::kNull:
+    case Kind::kNil:
+      return false;
+    case Kind::kBool:
+      return asBool();
+    case Kind::kInt:
+      return int_ != 0;
+    case Kind::kFloat:
+      return asFloat() != 0;
+    case Kind::kStruct:
+      return true;
+    default:
+      return size() > 0;
+  }
+}
+
+std::span<const Data> Data::elements() const noexcept {
+  return compound_ ? std::span<const Data>(compound_->elements) : std::span<const Data>();
+}
+
+std::span<const Data::Member> Data::members() const noexcept {
+  return compound_ ? std::span<const Member>(compound_->members) : std::span<const Member>();
+}
+
+const Data* Data::find(std::string_view name) const noexcept {
+  for (const Member& member : members())
+    if (member.name == name) return &member.value;
+  return nullptr;
+}
+
+const StructType* Data::structType() const noexcept {
+  return compound_ ? compound_->type : nullptr;
+}
+
+size_t Data::size() const noexcept {
+  if (kind_ == Kind::kString) return text_.size();
+  return kind_ == Kind::kList ? elements().size() : members().size();
+}
+
+std::string Data::goType() const {
+  switch (kind_) {
+    case Kind::kNone:
+      return "nil";
+    case Kind::kNull:
+      return "interface {}";
+    case Kind::kNil:
+      return "*nil";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return interface_ ? "json.Number" : "int";
+    case Kind::kFloat:
+      return interface_ ? "json.Number" : "float64";
+    case Kind::kString:
+      return "string";
+    case Kind::kList:
+      if (interface_) return "[]interface {}";
+      return "[]" + (elements().empty() ? std::string("string") : elements().front().goType());
+    case Kind::kMap:
+      if (interface_) return "map[string]interface {}";
+      return "map[string]" +
+             (members().empty() ? std::string("string") : members().front().value.goType());
+    case Kind::kStruct:
+      return compound_->type ? compound_->type->name : compound_->name;
+  }
+  return "";
+}
+
+std::string Data::print() const {
+  std::string out;
+  print(out, true);
+  return out;
+}
+
+void Data::print(std::string& out, bool top) const {
+  switch (kind_) {
+    case Kind::kNone:
+      out += top ? "<no value>" : "<nil>";
+      break;
+    case Kind::kNull:
+    case Kind::kNil:
+      out += "<nil>";
+      break;
+    case Kind::kBool:
+      out += asBool() ? "true" : "false";
+      break;
+    case Kind::kInt:
+      out += duration_ ? base::formatGoDuration(int_) : text_;
+      break;
+    case Kind::kString:
+      out += text_;
+      break;
+    case Kind::kFloat:
+      out += interface_ ? text_ : formatDouble(asFloat());
+      break;
+    case Kind::kList: {
+      out += '[';
+      bool first = true;
+      for (const Data& element : elements()) {
+        if (!std::exchange(first, false)) out += ' ';
+        element.print(out, false);
+      }
+      out += ']';
+      break;
+    }
+    case Kind::kMap:
+    case Kind::kStruct: {
+      const bool isMap = kind_ == Kind::kMap;
+      out += isMap ? "map[" : "{";
+      bool first = true;
+      for (const Member& member : members()) {
+        if (!std::exchange(first, false)) out += ' ';
+        if (isMap) out += member.name + ":";
+        member.value.print(out, false);
+      }
+      out += isMap ? ']' : '}';
+      break;
+    }
+  }
+}
+
+std::string Data::json() const {
+  std::string out;
+  json::Writer writer(out);
+  writeJson(writer);
+  return out;
+}
+
+void Data::writeJson(json::Writer& writer) const {
+  switch (kind_) {
+    case Kind::kNone:
+    case Kind::kNull:
+    case Kind::kNil:
+      return writer.null();
+    case Kind::kBool:
+      return writer.boolean(asBool());
+    case Kind::kInt:
+    case Kind::kFloat:
+      return writer.raw(text_);
+    case Kind::kString:
+      return writer.string(text_);
+    case Kind::kList:
+      if (compound_->nil) return writer.null();
+      writer.beginArray();
+      for (const Data& element : elements()) {
+        writer.element();
+        element.writeJson(writer);
+      }
+      return writer.endArray();
+    case Kind::kMap:
+    case Kind::kStruct:
+      if (compound_->nil) return writer.null();
+      writer.beginObject();
+      for (const Member& member : members()) {
+        if (member.omitted) continue;
+        writer.key(member.name);
+        member.value.writeJson(writer);
+      }
+      return writer.endObject();
+  }
+}
+
+struct Builder::Frame {
+  Data::Kind kind;
+  std::string goName;
+  json::Flags flags = json::kNone;  // of the member at hand
+  std::vector<Data> elements;
+  std::vector<Data::Member> members;
+};
+
+Builder::Builder() = default;
+Builder::~Builder() = default;
+Data Builder::take() {
+  return std::move(result_);
+}
+
+void Builder::put(Data value) {
+  if (frames_.empty()) {
+    result_ = std::move(value);
+  } else if (frames_.back().kind == Data::Kind::kList) {
+    frames_.back().elements.push_back(std::move(value));
+  } else {
+    const json::Flags flags = frames_.back().flags;
+    value.duration_ = (flags & json::kDuration) && value.kind_ == Data::Kind::kInt;
+    value.named_keys_ = (flags & json::kNamedKeys) && value.kind_ == Data::Kind::kMap;
+    frames_.back().members.back().value = std::move(value);
+  }
+}
+
+void Builder::scalar(Kind kind, std::string_view text) {
+  switch (kind) {
+    case Kind::kNull:
+      return put(Data::nil());
+    case Kind::kNilList:
+      return put(Data::list({}, true));
+    case Kind::kNilMap:
+      return put(Data::map({}, true));
+    case Kind::kBool:
+      return put(Data(text == "true"));
+    case Kind::kInteger:
+    case Kind::kFloat: {
+      Data number = Data::number(std::string(text));
+      if (kind == Kind::kFloat) number.kind_ = Data::Kind::kFloat;
+      return put(std::move(number));
+    }
+    case Kind::kString:
+      return put(Data(text));
+  }
+}
+
+void Builder::raw(std::string_view json) {
+  put(json.empty() ? Data::nil() : Data::parse(json));
+}
+
+void Builder::beginStruct(std::string_view goName) {
+  frames_.push_back({Data::Kind::kStruct, std::string(goName), json::kNone, {}, {}});
+}
+
+void Builder::field(std::string_view name, bool omitted, json::Flags flags) {
+  frames_.back().members.push_back({std::string(name), Data(), omitted});
+  frames_.back().flags = flags;
+}
+
+void Builder::beginMap() {
+  frames_.push_back({Data::Kind::kMap, {}, json::kNone, {}, {}});
+}
+
+void Builder::key(std::string_view name) {
+  field(name, false, json::kNone);
+}
+
+void Builder::beginList() {
+  frames_.push_back({Data::Kind::kList, {}, json::kNone, {}, {}});
+}
+
+void Builder::end() {
+  Frame frame = std::move(frames_.back());
+  frames_.pop_back();
+  if (frame.kind == Data::Kind::kList) return put(Data::list(std::move(frame.elements)));
+  if (frame.kind == Data::Kind::kMap) return put(Data::map(std::move(frame.members)));
+  auto compound = std::make_shared<Data::Compound>();
+  compound->members = std::move(frame.members);
+  compound->name = std::move(frame.goName);
+  Data data;
+  data.kind_ = Data::Kind::kStruct;
+  data.compound_ = std::move(compound);
+  put(std::move(data));
+}
+
+}  // namespace gotemplate
