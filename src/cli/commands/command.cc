@@ -119,8 +119,11 @@ void checkArity(const Command& command, const std::string& path, size_t count) {
                             program, path, what, usageLine(path, command.usage), verb, path));
 }
 
-void printHelp(Cli& cli, const std::string& help, bool byShorthand = false) {
-  if (byShorthand) cli.warn("Flag shorthand -h has been deprecated, use --help");
+// Help that was asked for is output; help in place of a command that is missing is not.
+void printHelp(Cli& cli, const std::string& help, const Flags* flags = nullptr) {
+  if (flags && flags->helpByShorthand())
+    cli.warn("Flag shorthand -h has been deprecated, use --help");
+  if (flags && !flags->helpAsked()) return cli.writeError(help);
   cli.print(help);
 }
 
@@ -134,7 +137,7 @@ int runCommand(Cli& cli, const std::string& path, const Command& command,
     failUsage(125, error.message(), path, command.usage);
   }
   if (flags.helpAsked()) {
-    printHelp(cli, commandHelp(cli, path, command), flags.helpByShorthand());
+    printHelp(cli, commandHelp(cli, path, command), &flags);
     return 0;
   }
   checkArity(command, path, rest.size());
@@ -160,7 +163,7 @@ int runNode(Cli& cli, std::string path, const Node* node, std::span<const std::s
     failUsage(125, error.message(), path, "COMMAND");
   }
   if (none.helpAsked() || rest.empty()) {
-    printHelp(cli, groupHelp(path, *node), none.helpByShorthand());
+    printHelp(cli, groupHelp(path, *node), &none);
     return 0;
   }
   const Node* child = findNode(node->children, rest[0]);
@@ -211,7 +214,7 @@ int dispatch(Cli& cli, std::span<const std::string> args) {
     return 0;
   }
   if (flags.helpAsked() || rest.empty()) {
-    printHelp(cli, rootHelp(cli), flags.helpByShorthand());
+    printHelp(cli, rootHelp(cli), &flags);
     return 0;
   }
   if (rest[0] == "help") return helpOn(cli, std::span<const std::string>(rest).subspan(1));

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/oci/reference.h"
 #include "cli/commands/cli.h"
 #include "cli/commands/command.h"
 #include "platform/json/value.h"
@@ -48,6 +49,10 @@ std::string apiTimestamp(std::string_view value);
 // "/containers/NAME" + suffix.
 std::string containerPath(std::string_view name, std::string_view suffix = "");
 std::string imagePath(std::string_view name, std::string_view suffix = "");
+
+// The name an image is to get. Error kInvalidArgument: 'Error parsing reference: "X" is not a valid
+// repository/tag: …'.
+oci::Reference parseTarget(const std::string& name);
 
 // {"os":"linux","architecture":"arm64"} of "linux/arm64". Error kInvalidArgument in docker's words.
 std::string platformJson(const std::string& platform);

@@ -171,7 +171,7 @@ int runCommit(Invocation& invocation) {
       .add("container", invocation.args[0]);
   query.addIf(!flags.on("pause"), "pause", "0");
   if (invocation.args.size() > 1) {
-    const oci::Reference reference = oci::Reference::parse(invocation.args[1]);
+    const oci::Reference reference = parseTarget(invocation.args[1]);
     if (!reference.digest().empty())
       fail(Code::kInvalidArgument, "refusing to create a tag with a digest reference");
     const oci::Reference tagged = reference.withDefaultTag();

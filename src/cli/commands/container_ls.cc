@@ -150,7 +150,10 @@ int runContainerLs(Invocation& invocation) {
   const bool quiet = flags.on("quiet");
   std::string format = flags.text("format");
   if (format.empty() && !quiet) format = cli.config().text("psFormat");
-  const bool size = flags.on("size") || format.find(".Size") != std::string::npos;
+  // A template that shows sizes makes the engine compute them.
+  const bool size = flags.on("size") || format.find(".Size") != std::string::npos ||
+                    format.find("json .}") != std::string::npos ||
+                    format.find("json . ") != std::string::npos;
   std::int64_t limit = flags.number("last");
   if (flags.on("latest") && limit == -1) limit = 1;
   const auto filters = parseFilters(flags.list("filter"));

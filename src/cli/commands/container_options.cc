@@ -475,9 +475,6 @@ CreateRequest parseCreateRequest(Cli& cli, const Flags& flags, const std::vector
   const char* platform = std::getenv("DOCKER_DEFAULT_PLATFORM");
   request.platform = flags.changed("platform") || !platform ? flags.text("platform") : platform;
   const Strings& attach = flags.list("attach");
-  if (detached && !attach.empty())
-    throw base::Error(Code::kInvalidArgument,
-                      "conflicting options: cannot specify both --attach and --detach");
   request.tty = flags.on("tty");
   request.openStdin = flags.on("interactive");
   request.attachStdin = !detached && (has(attach, "stdin") || request.openStdin);

@@ -81,6 +81,8 @@ class CidFile {
   bool written_ = false;
 };
 
+constexpr int kEngineFailed = 125;
+
 // Errors of `run` and `create` carry the command's name and where to find help.
 [[noreturn]] void failWithHelp(const Cli& cli, std::string_view command, int status,
                                const std::string& message) {
@@ -92,12 +94,12 @@ class CidFile {
 int startStatus(const std::string& message) {
   const std::string text = base::lower(base::trim(message));
   const auto says = [&](std::string_view words) { return text.find(words) != std::string::npos; };
-  constexpr int kEngine = 125, kCannotInvoke = 126, kNotFound = 127;
+  constexpr int kCannotInvoke = 126, kNotFound = 127;
   if (says("executable file not found") || says("no such file or directory") ||
       says("system cannot find the file specified"))
     return kNotFound;
   if (says("permission denied") || says("is a directory")) return kCannotInvoke;
-  return kEngine;
+  return kEngineFailed;
 }
 
 json::Value postCreate(Cli& cli, const CreateRequest& request, const std::string& platform) {
@@ -166,15 +168,14 @@ void warnAboutLoopbackDns(Cli& cli, const Flags& flags) {
 
 int runContainerCreate(Invocation& invocation) {
   Cli& cli = invocation.cli;
+  CreateRequest request;
   try {
-    CreateRequest request = parseCreateRequest(cli, invocation.flags, invocation.args, false);
-    cli.print(createContainer(cli, request) + "\n");
-    return 0;
-  } catch (const Exit&) {
-    throw;
+    request = parseCreateRequest(cli, invocation.flags, invocation.args, false);
   } catch (const base::Error& error) {
-    failWithHelp(cli, "create", 125, error.message());
+    failWithHelp(cli, "create", kEngineFailed, error.message());
   }
+  cli.print(createContainer(cli, request) + "\n");
+  return 0;
 }
 
 struct Attached {
@@ -263,6 +264,8 @@ int runContainerRun(Invocation& invocation) {
   const bool detached = flags.on("detach");
   try {
     CreateRequest request = parseCreateRequest(cli, flags, invocation.args, detached);
+    if (detached && !flags.list("attach").empty())
+      throw Exit(1, "conflicting options: cannot specify both --attach and --detach");
     if (request.tty && request.attachStdin && !client::isTerminal(0))
       throw Exit(1, "the input device is not a TTY");
     warnAboutLoopbackDns(cli, flags);

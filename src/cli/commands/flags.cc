@@ -121,9 +121,9 @@ bool Flags::parseLong(std::span<const std::string> args, size_t& index) {
   const std::string_view whole = args[index];
   const auto [name, inlineValue] = base::cut(whole.substr(2), '=');
   if (name.empty() || name[0] == '-') fail(Code::kInvalidArgument, "bad flag syntax: {}", whole);
+  if (name == "help") return false;
   State* state = find(name);
   if (!state) {
-    if (name == "help") return false;
     fail(Code::kInvalidArgument, "unknown flag: --{}", name);
   }
   if (inlineValue) {

@@ -48,7 +48,7 @@ int runImageRm(Invocation& invocation) {
 }
 
 int runTag(Invocation& invocation) {
-  const oci::Reference target = oci::Reference::parse(invocation.args[1]);
+  const oci::Reference target = parseTarget(invocation.args[1]);
   if (!target.digest().empty())
     base::fail(base::Code::kInvalidArgument, "refusing to create a tag with a digest reference");
   const oci::Reference tagged = target.withDefaultTag();

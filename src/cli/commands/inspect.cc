@@ -39,6 +39,8 @@ constexpr Flag kVolumeFlags[] = {
     {"format", 'f', Kind::kString, "string", kInspectFormatUsage},
 };
 
+constexpr int kBadTemplate = 64;  // the exit code for a --format that does not parse
+
 enum class ObjectKind { kContainer, kImage, kNetwork, kVolume };
 
 struct Object {
@@ -69,21 +71,28 @@ int inspectAll(Invocation& invocation, const Find& find) {
   const std::string& format = invocation.flags.text("format");
   const bool templated = !format.empty() && format != "json";
   std::optional<gotemplate::Template> compiled;
-  if (templated) compiled = gotemplate::parseInspectFormat(format);
+  if (templated) {
+    try {
+      compiled = gotemplate::parseInspectFormat(format);
+    } catch (const base::Error& error) {
+      throw Exit(kBadTemplate, error.message());
+    }
+  }
+  bool shown = false;
   std::vector<Object> objects;
   std::vector<std::string> errors;
   for (const std::string& name : invocation.args) {
     try {
       objects.push_back(find(name));
-      if (templated)
-        cli.print(
-            gotemplate::inspectRow(*compiled, typedData(objects.back()), objects.back().text) +
-            "\n");
+      if (!templated) continue;
+      const Object& object = objects.back();
+      cli.print(gotemplate::inspectRow(*compiled, typedData(object), object.text) + "\n");
+      shown = true;
     } catch (const base::Error& error) {
       errors.push_back(error.message());
     }
   }
-  if (templated && objects.empty()) cli.print("\n");
+  if (templated && !shown) cli.print("\n");
   if (!templated) {
     std::vector<std::string> texts;
     for (const Object& object : objects) texts.emplace_back(base::trim(object.text));

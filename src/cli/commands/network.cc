@@ -73,7 +73,7 @@ constexpr Column kColumns[] = {
 };
 
 struct Pool {
-  base::IpPrefix prefix;
+  std::optional<base::IpPrefix> prefix;  // none: the engine will say what is wrong with it
   json::Value config = json::Value::object();
 };
 
@@ -92,18 +92,17 @@ json::Value ipamConfig(const Flags& flags) {
   std::map<std::string, Pool> pools;
   for (const std::string& subnet : subnets) {
     const auto prefix = base::IpPrefix::parse(subnet);
-    if (!prefix) fail(Code::kInvalidArgument, "invalid CIDR address: {}", subnet);
     for (const auto& [other, pool] : pools) {
-      if (pool.prefix.overlaps(prefix->network()))
+      if (prefix && pool.prefix && pool.prefix->overlaps(prefix->network()))
         fail(Code::kInvalidArgument, "multiple overlapping subnet configuration is not supported");
     }
     Pool& pool = pools[subnet];
-    pool.prefix = prefix->network();
+    if (prefix) pool.prefix = prefix->network();
     pool.config.set("Subnet", subnet);
   }
   const auto poolOf = [&](const base::IpAddress& address) -> Pool* {
     for (auto& [subnet, pool] : pools) {
-      if (pool.prefix.contains(address)) return &pool;
+      if (pool.prefix && pool.prefix->contains(address)) return &pool;
     }
     return nullptr;
   };
@@ -226,6 +225,7 @@ int runRm(Invocation& invocation) {
       invocation.cli.engine().call("DELETE", networkPath(name));
     } catch (const client::ApiError& error) {
       if (!force || !error.notFound()) throw;
+      return false;
     }
     return true;
   });

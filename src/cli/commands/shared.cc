@@ -94,6 +94,16 @@ std::string imagePath(std::string_view name, std::string_view suffix) {
   return fmt::format("/images/{}{}", client::segment(name), suffix);
 }
 
+oci::Reference parseTarget(const std::string& name) {
+  try {
+    return oci::Reference::parse(name);
+  } catch (const base::Error& error) {
+    base::fail(base::Code::kInvalidArgument,
+               "Error parsing reference: {} is not a valid repository/tag: {}", base::quote(name),
+               error.message());
+  }
+}
+
 std::string platformJson(const std::string& platform) {
   const oci::Platform parsed = oci::Platform::parse(platform).normalized();
   json::Value value = json::Value::object();

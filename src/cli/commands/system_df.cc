@@ -195,7 +195,8 @@ int runDf(Invocation& invocation) {
                             {"Containers", fieldsOf(dfContainerRows(answer, false))},
                             {"Volumes", fieldsOf(dfVolumeRows(answer))},
                             {"BuildCache", fieldsOf(dfCacheRows(answer))}};
-      cli.print(renderValue(format, all));
+      cli.print(format == "json" ? all.write({.escapeHtml = true})
+                                 : renderValue(format, gotemplate::Data::fromJson(all)));
     }
     return 0;
   }

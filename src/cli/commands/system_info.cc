@@ -1,6 +1,7 @@
 // info.
 #include <algorithm>
 
+#include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/list_format.h"
 #include "cli/commands/template.h"
@@ -189,6 +190,17 @@ class Report {
   std::string out_;
 };
 
+// The engine's info with what this client adds to it.
+gotemplate::Data wholeInfo(const json::Value& info, const json::Value& client,
+                           const std::optional<base::Error>& problem) {
+  using gotemplate::Data;
+  const Data server = Data::of(json::parse<dockerapi::Info>(info.write()));
+  std::vector<Data::Member> members(server.members().begin(), server.members().end());
+  if (problem) members.push_back({"ServerErrors", Data::list({Data(problem->message())})});
+  members.push_back({"ClientInfo", Data::fromJson(client)});
+  return Data::structure(std::move(members));
+}
+
 int runInfo(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const std::string& format = invocation.flags.text("format");
@@ -200,9 +212,7 @@ int runInfo(Invocation& invocation) {
     problem = error;
   }
   if (!format.empty()) {
-    if (problem) info.set("ServerErrors", json::Value::array({json::Value(problem->message())}));
-    info.set("ClientInfo", clientInfo(cli));
-    cli.print(renderValue(format, info) + "\n");
+    cli.print(renderValue(format, wholeInfo(info, clientInfo(cli), problem)) + "\n");
     if (problem) throw *problem;
     return 0;
   }

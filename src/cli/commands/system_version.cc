@@ -1,6 +1,7 @@
 // version.
 #include <algorithm>
 
+#include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/list_format.h"
 #include "cli/commands/tabular.h"
@@ -69,6 +70,28 @@ std::string serverText(const json::Value& server) {
   return text;
 }
 
+// Templates name the fields as Go does: APIVersion, where JSON says ApiVersion.
+gotemplate::Data withGoNames(std::span<const gotemplate::Data::Member> fields) {
+  std::vector<gotemplate::Data::Member> members(fields.begin(), fields.end());
+  for (const auto& field : fields) {
+    if (field.name == "ApiVersion") members.push_back({"APIVersion", field.value, true});
+  }
+  return gotemplate::Data::structure(std::move(members));
+}
+
+gotemplate::Data versionData(const json::Value& both) {
+  using gotemplate::Data;
+  std::vector<Data::Member> client;
+  for (const auto& member : objectAt(both, "Client"))
+    client.push_back({member.name, Data::fromJson(member.value)});
+  Data server = Data::nil();
+  if (both["Server"].isObject()) {
+    server =
+        withGoNames(Data::of(json::parse<dockerapi::Version>(both["Server"].write())).members());
+  }
+  return Data::structure({{"Client", withGoNames(client)}, {"Server", server}});
+}
+
 int runVersion(Invocation& invocation) {
   constexpr size_t kColumn = 20, kPadding = 1;
   Cli& cli = invocation.cli;
@@ -82,7 +105,7 @@ int runVersion(Invocation& invocation) {
   }
   const json::Value& server = both["Server"];
   if (!format.empty()) {
-    cli.print(renderValue(format, both) + "\n");
+    cli.print(renderValue(format, versionData(both)) + "\n");
   } else {
     cli.print(alignColumns(clientText(both["Client"]), kColumn, kPadding));
     if (server.isObject()) cli.print(alignColumns(serverText(server), kColumn, kPadding));

@@ -28,6 +28,16 @@ Data rowData(const json::Value& fields, const StructType& type) {
   return Data::structure(std::move(members), &type);
 }
 
+// The title of {{.Label "com.example.my-key"}} is "my key".
+std::string labelTitle(const std::string& label) {
+  std::string title =
+      label.substr(label.rfind('.') == std::string::npos ? 0 : label.rfind('.') + 1);
+  for (char& c : title) {
+    if (c == '-' || c == '_') c = ' ';
+  }
+  return title;
+}
+
 }  // namespace
 
 struct RowTemplate::Impl {
@@ -52,13 +62,11 @@ std::string RowTemplate::row(const json::Value& fields,
   if (impl_->wholeJson) return fields.write({.escapeHtml = true});
   StructType type;
   type.name = impl_->typeName;
-  type.methods["Label"] = [&labels](const Data&, std::span<const Data> arguments) {
-    if (arguments.size() != 1)
-      base::fail(base::Code::kInvalidArgument, "wrong number of args for Label: want 1 got {}",
-                 arguments.size());
-    const auto found = labels.find(arguments[0].text());
-    return Data(found == labels.end() ? std::string() : found->second);
-  };
+  type.methods["Label"] = {{gotemplate::Parameter::kString},
+                           [&labels](const Data&, std::span<const Data> arguments) {
+                             const auto found = labels.find(arguments[0].text());
+                             return Data(found == labels.end() ? std::string() : found->second);
+                           }};
   try {
     return impl_->compiled.execute(rowData(fields, type));
   } catch (const base::Error& error) {
@@ -71,23 +79,18 @@ std::string RowTemplate::header(const json::Value& headers) const {
   for (const auto& member : headers.asObject())
     members.push_back({member.name, Data(member.value.asString())});
   StructType type;
-  type.methods["Label"] = [](const Data&, std::span<const Data> arguments) {
-    // The title of {{.Label "com.example.my-key"}} is "my key".
-    std::string title = arguments.empty() ? std::string() : arguments[0].text();
-    title = title.substr(title.rfind('.') == std::string::npos ? 0 : title.rfind('.') + 1);
-    for (char& c : title) {
-      if (c == '-' || c == '_') c = ' ';
-    }
-    return Data(title);
-  };
+  type.methods["Label"] = {{gotemplate::Parameter::kString},
+                           [](const Data&, std::span<const Data> arguments) {
+                             return Data(labelTitle(arguments[0].text()));
+                           }};
   gotemplate::ExecuteOptions options;
   options.headerFunctions = true;
   return impl_->compiled.execute(Data::structure(std::move(members), &type), options);
 }
 
-std::string renderValue(const std::string& format, const json::Value& value) {
-  if (base::trim(format) == "json") return value.write();
-  return gotemplate::parseInspectFormat(format).execute(Data::fromJson(value));
+std::string renderValue(const std::string& format, const Data& value) {
+  if (base::trim(format) == "json") return value.json();
+  return gotemplate::parseInspectFormat(format).execute(value);
 }
 
 }  // namespace commands

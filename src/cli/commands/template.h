@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "platform/gotemplate/data.h"
 #include "platform/json/value.h"
 
 namespace commands {
@@ -27,8 +28,8 @@ class RowTemplate {
   std::unique_ptr<Impl> impl_;
 };
 
-// One value through --format: "json", or a template over what the engine said. Error
-// kInvalidArgument "template parsing error: …".
-std::string renderValue(const std::string& format, const json::Value& value);
+// One value through --format: "json", or a template. Error kInvalidArgument "template parsing
+// error: …".
+std::string renderValue(const std::string& format, const gotemplate::Data& value);
 
 }  // namespace commands
