@@ -79,7 +79,7 @@ class Prefixed : public Source {
   size_t read(std::span<char> into) override {
     if (at_ == head_.size()) return from_.read(into);
     const size_t taken = std::min(into.size(), head_.size() - at_);
-    std::memcpy(into.data(), head_.data() + at_, taken);
+    std::copy_n(head_.data() + at_, taken, into.data());
     at_ += taken;
     return taken;
   }

@@ -119,7 +119,7 @@ std::span<const char> PipelinedSource::block() {
 size_t PipelinedSource::read(std::span<char> into) {
   auto bytes = block();
   const size_t taken = std::min(into.size(), bytes.size());
-  std::memcpy(into.data(), bytes.data(), taken);
+  std::copy_n(bytes.data(), taken, into.data());
   impl_->rest = bytes.subspan(taken);
   return taken;
 }

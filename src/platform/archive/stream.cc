@@ -22,7 +22,7 @@ std::span<const char> Source::block() {
 
 size_t StringSource::read(std::span<char> into) {
   const size_t taken = std::min(into.size(), rest_.size());
-  std::memcpy(into.data(), rest_.data(), taken);
+  std::copy_n(rest_.data(), taken, into.data());
   rest_.remove_prefix(taken);
   return taken;
 }

@@ -104,8 +104,9 @@ class Copier {
     const auto& status = node.status;
     const char* name = node.name.c_str();
     if (S_ISLNK(status.st_mode)) {
-      if (::symlinkat(readLink(from, node.name).c_str(), to, name) < 0)
-        base::failErrno(errno, "symlink", "/" + path);
+      const auto text = readLink(from, node.name);
+      if (!text) return;
+      if (::symlinkat(text->c_str(), to, name) < 0) base::failErrno(errno, "symlink", "/" + path);
     } else if (::mknodat(to, name, status.st_mode & S_IFMT, status.st_rdev) < 0) {
       base::failErrno(errno, "mknod", "/" + path);
     }

@@ -160,7 +160,11 @@ void Packer::tree(int parent, const Node& node, const std::string& path, int dep
   if (addLink(node, path)) return;
   if (S_ISREG(node.status.st_mode)) return file(parent, node, path);
   TarEntry entry = entryOf(node, path);
-  if (entry.type == EntryType::kSymlink) entry.linkName = readLink(parent, node.name);
+  if (entry.type == EntryType::kSymlink) {
+    auto text = readLink(parent, node.name);
+    if (!text) return;
+    entry.linkName = std::move(*text);
+  }
   add(entry);
   remember(node, path);
 }

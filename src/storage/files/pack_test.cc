@@ -132,12 +132,14 @@ TEST(Pack, FileThatShrinksKeepsItsPromisedSize) {
       EXPECT_EQ(::ftruncate(fd.get(), 2 << 20), 0);
     }
   });
+  base::ScopeExit join{[&] {
+    stop = true;
+    writer.join();
+  }};
   for (int i = 0; i < 50; ++i) {
     const auto entries = entriesOf(packed(root.fd()));  // throws when the archive is not whole
     EXPECT_EQ(entries.size(), 1u);
   }
-  stop = true;
-  writer.join();
 }
 
 // A container swaps a directory for a link to the host while its tree is packed.
@@ -151,12 +153,14 @@ TEST(Pack, SwappedLinksLeadNowhere) {
   std::thread swapper([&] {
     while (!stop) ::renameat2(root.fd(), "swap", root.fd(), "link", RENAME_EXCHANGE);
   });
+  base::ScopeExit join{[&] {
+    stop = true;
+    swapper.join();
+  }};
   for (int i = 0; i < 300; ++i) {
     for (const auto& name : namesOf(packed(root.fd())))
       EXPECT_EQ(name.find("canary"), std::string::npos) << name;
   }
-  stop = true;
-  swapper.join();
 }
 
 // CVE-2025-47290: another process changes the tree that is unpacked into.
@@ -173,6 +177,10 @@ TEST(Unpack, SwappedLinksLeadNowhere) {
   std::thread swapper([&] {
     while (!stop) ::renameat2(root.fd(), "swap", root.fd(), "link", RENAME_EXCHANGE);
   });
+  base::ScopeExit join{[&] {
+    stop = true;
+    swapper.join();
+  }};
   for (int i = 0; i < 30; ++i) {
     archive::StringSource source(bytes);
     try {
@@ -182,8 +190,6 @@ TEST(Unpack, SwappedLinksLeadNowhere) {
                                     // as done
     }
   }
-  stop = true;
-  swapper.join();
   EXPECT_THAT(sys::listDir(outside.fd()), IsEmpty());
 }
 

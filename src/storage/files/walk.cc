@@ -64,9 +64,10 @@ bool isOpaque(int directory) {
   return ::fgetxattr(directory, kOpaqueAttribute, &value, 1) == 1 && value == 'y';
 }
 
-std::string readLink(int directory, const std::string& name) {
+std::optional<std::string> readLink(int directory, const std::string& name) {
   std::string text(4096, '\0');
   const auto size = ::readlinkat(directory, name.c_str(), text.data(), text.size());
+  if (size < 0 && (errno == ENOENT || errno == EINVAL)) return std::nullopt;
   if (size < 0) base::failErrno(errno, "readlink", name);
   text.resize(static_cast<size_t>(size));
   return text;

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +31,8 @@ sys::Fd openNode(int directory, const Node& node, int flags, bool sameMount);
 
 bool isWhiteout(const struct stat& status);
 bool isOpaque(int directory);
-std::string readLink(int directory, const std::string& name);
+// nullopt: gone, or no link any more.
+std::optional<std::string> readLink(int directory, const std::string& name);
 
 using Attributes = std::vector<std::pair<std::string, std::string>>;
 // All attributes of an open file, in byte order of their names. Empty where the file system has

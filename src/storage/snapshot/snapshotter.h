@@ -47,7 +47,8 @@ enum class Placement {
   kOnParents,  // with the files of the stack below at hand
 };
 
-// A layer being made. Whoever drops it without commit() drops the layer.
+// A layer being made. Whoever drops it without commit() drops the layer. Ends before its
+// Snapshotter.
 class Staging {
  public:
   virtual ~Staging() = default;

@@ -250,6 +250,7 @@ TEST_P(SnapshotterTest, ErrorsHaveTheirCodes) {
   snapshots_->removeWritable("c");
   snapshots_->removeWritable("c");
   snapshots_->removeLayer(stack[1]);
+  staging.reset();
   EXPECT_FALSE(snapshots_->hasLayer(stack[1]));
   reopen();
   EXPECT_FALSE(snapshots_->hasLayer(stack[1]));
