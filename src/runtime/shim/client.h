@@ -120,7 +120,8 @@ class Client : public std::enable_shared_from_this<Client> {
 // of pages for all shims); on hosts that forbid executing memfds, the file itself.
 class Program {
  public:
-  explicit Program(const std::string& path);
+  // `cgroup`: the directory of a cgroup for all shims, taken; invalid: they stay in the daemon's.
+  explicit Program(const std::string& path, sys::Fd cgroup = {});
 
   struct Spawned {
     std::shared_ptr<Client> client;
@@ -131,6 +132,7 @@ class Program {
 
  private:
   sys::Fd program_;
+  sys::Fd cgroup_;
 };
 
 // A sealed memfd with these bytes.

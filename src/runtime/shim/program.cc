@@ -45,7 +45,7 @@ sys::Fd sealed(const std::string& name, std::string_view bytes) {
   return fill(makeMemfd(name.c_str(), MFD_NOEXEC_SEAL), bytes);
 }
 
-Program::Program(const std::string& path) {
+Program::Program(const std::string& path, sys::Fd cgroup) : cgroup_(std::move(cgroup)) {
   sys::Fd file = sys::openAt(AT_FDCWD, path, O_RDONLY);
   const int memfd = makeMemfd("sampan-shim", MFD_EXEC);
   if (memfd < 0) {
@@ -70,6 +70,7 @@ Program::Spawned Program::spawn(const std::string& id, int directory) const {
   plan.fds = {{theirs.get(), shimwire::kFdConversation},
               {listener.get(), shimwire::kFdListener},
               {directory, shimwire::kFdDirectory}};
+  if (cgroup_.valid()) plan.fds.emplace_back(cgroup_.get(), shimwire::kFdCgroup);
   const sys::Fd root = sys::openAt(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
   plan.workingDirectory = root.get();
   Spawned spawned;

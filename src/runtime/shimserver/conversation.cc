@@ -13,6 +13,8 @@ void Server::onListener() noexcept {
   const long fd = sysraw::call(__NR_accept4, listener_, 0, 0, SOCK_CLOEXEC);
   if (fd < 0) return;
   hangUp();
+  // Who asks now is to hear whether the task runs, not that it is about to.
+  if (task().phase == Target::Phase::kLaunching) onLaunch(task());
   conversation_ = static_cast<int>(fd);
   hub_.poller.add(conversation_, EPOLLIN, {Source::kConversation, 0, 0, ++conversation_serial_});
 }
@@ -207,7 +209,7 @@ long Server::hello(const shimwire::Header&) noexcept {
   auto state = shimwire::make<shimwire::State>();
   state.version = shimwire::kVersion;
   state.shimPid = status_->shimPid;
-  state.pid = task().phase == Target::Phase::kRunning ? task().child.pid : 0;
+  state.pid = task().child.pid;
   state.nextTarget = next_target_;
   state.startedNs = task().startedNs;
   state.nextAttacher = next_attacher_;

@@ -28,6 +28,13 @@ std::string faultOfShim() {
   return {};
 }
 
+// Where there is a v2 tree it is the one that service managers go by.
+sys::Fd shimCgroup(const Options& options) {
+  if (options.shimCgroup.empty()) return {};
+  cgroup::Group group = options.cgroups->create(options.shimCgroup, {});
+  return std::move(group.into);
+}
+
 [[noreturn]] void failNotRunning(const std::string& id) {
   base::fail(base::Code::kConflict, "container {} is not running", id);
 }
@@ -52,13 +59,19 @@ std::uint32_t Entry::targetOf(const std::string& exec) {
 Tasks::Impl::Impl(Options given)
     : options(std::move(given)),
       directory(sys::makeDirs(options.execRoot.get(), "task", 0700)),
-      program(options.shimProgram),
+      program(options.shimProgram, shimCgroup(options)),
       shimFault(faultOfShim()),
       watcher([this] { loop.run(); }) {}
 
 Tasks::Impl::~Impl() {
   loop.stop();
   watcher.join();
+  // A client's handlers hold its entry, and the entry its client.
+  const base::Lock lock(mutex);
+  for (auto& [id, entry] : entries) {
+    const base::Lock inner(entry->mutex);
+    entry->client = nullptr;
+  }
 }
 
 std::shared_ptr<Entry> Tasks::Impl::find(const std::string& id) const {

@@ -131,6 +131,9 @@ struct Options {
   std::string shimProgram;  // path; read once into a sealed memfd
   std::string initProgram;
   cgroup::Driver* cgroups = nullptr;
+  // Cgroup of all shims, so that whoever stops the daemon's own does not stop them. Not below the
+  // containers' parent, which is swept. Empty: they stay with the daemon.
+  std::string shimCgroup;
 };
 
 // Thread-safe; operations on one task are serialised by the caller (the container's queue), exits

@@ -166,6 +166,7 @@ class TaskTest : public ::testing::Test {
     tasks_.reset();
     try {
       cgroups_->prune(parent_);
+      cgroups_->remove(parent_ + "-shims", std::chrono::milliseconds(2000));
     } catch (const base::Error&) {
       // Another test program may be using it.
     }
@@ -179,6 +180,7 @@ class TaskTest : public ::testing::Test {
     options.shimProgram = programPath("sampan-shim");
     options.initProgram = programPath("sampan-init");
     options.cgroups = cgroups_.get();
+    options.shimCgroup = parent_ + "-shims";
     auto tasks = std::make_unique<Tasks>(std::move(options));
     tasks->onExit([this](const Exit& exit) { exits_.add(exit); });
     return tasks;

@@ -370,6 +370,24 @@ TEST_F(TaskTest, OutOfMemoryIsOnRecord) {
   EXPECT_TRUE(exit.oomKilled);
 }
 
+TEST_F(TaskTest, AnotherUserMayReopenItsOutput) {
+  StartRequest start =
+      request("user", "id -u; echo by name > /dev/stdout; echo error by name > /dev/stderr");
+  start.user = "1000:1000";
+  auto [attacher, terminal] = makeAttacher();
+  start.attachers.push_back(std::move(attacher));
+  tasks_->start(std::move(start));
+  const std::string bytes = terminal.readAll();
+  EXPECT_EQ(unframe(bytes, 1), "1000\nby name\n");
+  EXPECT_EQ(unframe(bytes, 2), "error by name\n");
+}
+
+TEST_F(TaskTest, ShimsHaveACgroupOfTheirOwn) {
+  tasks_->start(request("grouped", "sleep 100"));
+  EXPECT_EQ(cgroups_->processes(parent_ + "-shims").size(), 1u);
+  EXPECT_EQ(tasks_->processes("grouped").size(), 1u);
+}
+
 TEST_F(TaskTest, NothingOfTheHostIsOpenInTheContainer) {
   StartRequest start = request("fds", "");
   start.spec.process->args = {"/bin/ls", "/proc/self/fd"};
