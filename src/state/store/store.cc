@@ -272,8 +272,8 @@ struct Store::Impl {
       for (const Item& item : batch) {
         for (const auto& publish : item.publish) guarded("publish", publish);
       }
-      for (const Item& item : batch) {
-        if (item.done) guarded("done", [&] { item.done(item.failure); });
+      for (Item& item : batch) {
+        if (item.done) guarded("done", [&] { item.done(std::move(item.failure)); });
       }
       batch.clear();  // what the closures own goes before we sleep
       if (writer.walPages() >= kCheckpointPages) checkpoint();
