@@ -2,6 +2,10 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <set>
+
+#include "engine/container/validate.h"
 #include "platform/base/fault.h"
 #include "platform/base/log.h"
 #include "platform/sys/file.h"
@@ -18,6 +22,12 @@ void removeDirectory(Core& core, const std::string& id) {
   }
 }
 
+bool stillThere(const Core& core, const std::string& sandboxId) {
+  const auto all = core.sandboxes.list();
+  return std::any_of(all.begin(), all.end(),
+                     [&](const sandbox::Sandbox& s) { return s.id == sandboxId; });
+}
+
 void removeAnonymousVolumes(Core& core, const Record& record) {
   for (const MountRecord& mount : record.mounts) {
     if (mount.type != "volume" || !mount.anonymous) continue;
@@ -28,6 +38,22 @@ void removeAnonymousVolumes(Core& core, const Record& record) {
       base::log::debug("anonymous volume stays",
                        {{"volume", mount.name}, {"error", error.message()}});
     }
+  }
+}
+
+// A start that a dying daemon left half done has made a namespace that nobody will release.
+void sweepSandboxes(Core& core) {
+  std::set<std::string> used;
+  for (const View& view : core.records.all()) {
+    if (!view->running()) continue;
+    const std::string& mode = view->hostConfig.networkMode;
+    used.insert(isContainerMode(mode) ? containerOfMode(mode) : view->id);
+  }
+  for (const sandbox::Sandbox& sandbox : core.sandboxes.list()) {
+    if (used.contains(sandbox.id)) continue;
+    // As often as it is referred to; bounded, should a row refuse to go.
+    for (int tries = 0; tries < 1000 && stillThere(core, sandbox.id); ++tries)
+      core.sandboxes.release(sandbox.id);
   }
 }
 
@@ -53,6 +79,7 @@ void sweepLeftovers(Core& core) {
   for (const std::string& name : sys::listDir(core.containers.get())) {
     if (!owned(name)) removeDirectory(core, name);
   }
+  sweepSandboxes(core);
   std::vector<std::string> keep;
   for (const View& view : core.records.all()) keep.push_back(view->id);
   cgroup::sweep(core.cgroups, core.settings.cgroupParent, keep);

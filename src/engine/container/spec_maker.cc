@@ -98,7 +98,7 @@ void setMounts(oci::Spec& spec, const Record& record, const SpecInputs& inputs) 
   });
   if (inputs.shareShm && !covered(record, "/dev/shm"))
     spec.mounts.push_back(bind("/dev/shm", {"rbind", "rprivate"}));
-  if (h.ipcMode == "host" && !covered(record, "/dev/mqueue"))
+  if (inputs.shareQueues && !covered(record, "/dev/mqueue"))
     spec.mounts.push_back(bind("/dev/mqueue", {"rbind", "rprivate"}));
   if (!covered(record, "/etc/resolv.conf"))
     spec.mounts.push_back(bind("/etc/resolv.conf", {"rbind", "rprivate"}));

@@ -17,7 +17,8 @@ struct SpecInputs {
   bool ownNetwork = true;  // false: the host's
   std::string pidNamespace,
       ipcNamespace;       // paths of namespaces to join; empty: own or the host's by mode
-  bool shareShm = false;  // /dev/shm is a bind of somebody else's
+  bool shareQueues = false;  // /dev/mqueue is the host's
+  bool shareShm = false;     // /dev/shm is a bind of somebody else's
   std::vector<oci::Device> devices;            // --device, or all of the host's when privileged
   std::vector<oci::DeviceCgroup> deviceRules;  // for these and --device-cgroup-rule
   std::optional<oci::Seccomp> seccomp;         // compiled from the profile for these capabilities

@@ -159,8 +159,10 @@ void setSharing(Core& core, const Record& record, SpecInputs& inputs,
   } else if (h.ipcMode == "host") {
     inputs.shareShm = true;
     sources.push_back({"/dev/shm", sys::openAt(AT_FDCWD, "/dev/shm", O_PATH | O_DIRECTORY)});
-    if (auto queues = sys::openAtIfExists(AT_FDCWD, "/dev/mqueue", O_PATH | O_DIRECTORY))
+    if (auto queues = sys::openAtIfExists(AT_FDCWD, "/dev/mqueue", O_PATH | O_DIRECTORY)) {
+      inputs.shareQueues = true;
       sources.push_back({"/dev/mqueue", std::move(*queues)});
+    }
   }
 }
 

@@ -20,6 +20,7 @@
 #include "platform/base/log.h"
 #include "platform/base/strings.h"
 #include "platform/sys/file.h"
+#include "platform/sys/mount.h"
 #include "platform/sys/process.h"
 
 namespace wiring {
@@ -243,6 +244,7 @@ void Daemon::Impl::stop() {
   snapshots->settle();
   if (!running) {
     networks.tearDown();
+    sys::detachMount(config.execRoot + "/netns");
     try {
       cgroups->remove(core.settings.cgroupParent, std::chrono::milliseconds(500));
     } catch (const base::Error& error) {
