@@ -307,7 +307,8 @@ struct Store::Impl {
     };
     enqueue(std::move(item));
     wait->finished.wait(false, std::memory_order_acquire);
-    if (wait->failure) std::rethrow_exception(wait->failure);
+    // Ours alone from here on: the writer may drop the shared part after us.
+    if (auto failure = std::move(wait->failure)) std::rethrow_exception(std::move(failure));
   }
 };
 
