@@ -38,7 +38,8 @@ class Execs {
   void start(const std::string& id, const task::Stdio& stdio, std::vector<task::Attacher> attachers)
       EXCLUDES(mutex_);
   Exec get(const std::string& id) const EXCLUDES(mutex_);  // kNotFound "No such exec instance: x"
-  // As get(), after everything that its shim has told: a stream that has ended means an exit code here.
+  // As get(), after everything that its shim has told: a stream that has ended means an exit code
+  // here.
   Exec settled(const std::string& id) EXCLUDES(mutex_);
   void resize(const std::string& id, std::uint16_t rows, std::uint16_t columns);
   std::vector<std::string> ofContainer(const std::string& containerId) const EXCLUDES(mutex_);

@@ -16,7 +16,7 @@ struct SpecInputs {
   std::string hostname;    // effective: never empty but for modes that share UTS
   bool ownNetwork = true;  // false: the host's
   std::string pidNamespace,
-      ipcNamespace;       // paths of namespaces to join; empty: own or the host's by mode
+      ipcNamespace;          // paths of namespaces to join; empty: own or the host's by mode
   bool shareQueues = false;  // /dev/mqueue is the host's
   bool shareShm = false;     // /dev/shm is a bind of somebody else's
   std::vector<oci::Device> devices;            // --device, or all of the host's when privileged

@@ -173,7 +173,7 @@ Time parseUnixTimestamp(std::string_view text) {
   const auto [seconds, rest] = cut(text, '.');
   const auto whole = parseInt(seconds);
   std::int64_t ns = 0;
-  bool good = whole.has_value() && *whole > -9'000'000'000 && *whole < 9'000'000'000;
+  bool good = whole.has_value() && *whole > -1'000'000'000'000 && *whole < 1'000'000'000'000;
   if (good && rest) {
     std::string_view digitsLeft = *rest;
     const auto parsed = nanos(digitsLeft);
@@ -181,6 +181,9 @@ Time parseUnixTimestamp(std::string_view text) {
     ns = parsed.value_or(0);
   }
   if (!good) fail(Code::kInvalidArgument, "invalid timestamp: {}", quote(text));
+  // Beyond 64-bit nanoseconds (the year 2262) lies only "never".
+  if (*whole > 9'000'000'000) return Time{INT64_MAX};
+  if (*whole < -9'000'000'000) return Time{INT64_MIN};
   return Time::fromUnix(*whole, ns);
 }
 

@@ -100,8 +100,8 @@ std::vector<std::uint64_t> interestingValues(const oci::Seccomp& rules) {
       0, 1, 2, 38, 39, 40, 41, 0xffffffff, 0x100000000, 0x100000001, ~0ull, 0x7e020000, 0x10000000};
   for (const auto& call : rules.syscalls) {
     for (const auto& arg : call.args) {
-      for (const std::uint64_t near :
-           {arg.value - 1, arg.value, arg.value + 1, arg.valueTwo, arg.value | (std::uint64_t{1} << 40)}) {
+      for (const std::uint64_t near : {arg.value - 1, arg.value, arg.value + 1, arg.valueTwo,
+                                       arg.value | (std::uint64_t{1} << 40)}) {
         values.push_back(near);
       }
     }

@@ -168,7 +168,8 @@ void Channel::endOutput(int part) noexcept {
     log_->finish(part == 0 ? logfile::Stream::kStdout : logfile::Stream::kStderr, wallNs());
     log_->flush();
   }
-  // Clients of an exec ask for its exit code when their stream ends: not before there is one (finish()).
+  // Clients of an exec ask for its exit code when their stream ends: not before there is one
+  // (finish()).
   if (ended() && index_ == 0) endAttachers();
 }
 

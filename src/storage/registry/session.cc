@@ -190,7 +190,8 @@ std::unique_ptr<http::ClientResponse> Session::dispatch(const Call& call, const 
   } catch (const base::Error& error) {
     if (error.code() == base::Code::kCancelled) throw;
     const std::string verb = call.method.substr(0, 1) + base::lower(call.method.substr(1));
-    throw error.within(fmt::format("{} \"{}{}\"", verb, url.origin(), url.target));  // as Go's clients say it
+    throw error.within(
+        fmt::format("{} \"{}{}\"", verb, url.origin(), url.target));  // as Go's clients say it
   }
 }
 
