@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/crypto/hash.h"
 #include "platform/sys/file.h"
 
@@ -246,6 +247,32 @@ TEST_F(ContentTest, KilledInTheMiddleTheNextRunGoesOn) {
   record(in->finish());
   EXPECT_EQ(content_->read(digest), bytes);
 }
+
+#if SAMPAN_FAULTS
+TEST_F(ContentTest, KilledAnywhereABlobIsWholeOrAbsent) {
+  const auto bytes = bytesOf(100'000);
+  const auto digest = crypto::digestOf(bytes);
+  for (const char* point : {"content.write:1", "content.verified:1", "content.published:1"}) {
+    close();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("SAMPAN_FAULT", (std::string(point) + ":kill").c_str(), 1);
+      base::fault::reload();
+      reopen();
+      add(bytes);
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    ASSERT_TRUE(WIFSIGNALED(status)) << point;
+    reopen();
+    EXPECT_FALSE(content_->has(digest)) << point;
+    EXPECT_THAT(blobs(), IsEmpty()) << point;
+  }
+  add(bytes);
+  EXPECT_EQ(content_->read(digest), bytes);
+}
+#endif
 
 TEST_F(ContentTest, PartialThatWasDamagedOnDiskIsFoundOut) {
   const auto bytes = bytesOf(10'000);

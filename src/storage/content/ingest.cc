@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
 #include "platform/crypto/hash.h"
@@ -49,6 +50,7 @@ class FileIngest : public Ingest {
     hasher_.update(std::string_view(bytes.data(), bytes.size()));
     sys::writeAll(fd_.get(), {bytes.data(), bytes.size()}, label());
     offset_ += bytes.size();
+    base::faultPoint("content.write");
     startWriteBack();
   }
 
@@ -76,7 +78,9 @@ class FileIngest : public Ingest {
                  digest.str());
     }
     lease_.hold(digest);
+    base::faultPoint("content.verified");
     impl_.publish(name_, digest);
+    base::faultPoint("content.published");
     fd_.reset();
     return {digest, offset_};
   }

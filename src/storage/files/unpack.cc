@@ -9,6 +9,7 @@
 
 #include "platform/archive/recipe.h"
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/sys/open_in_root.h"
 #include "storage/files/extractor.h"
 #include "storage/files/paths.h"
@@ -39,6 +40,7 @@ UnpackRecord unpack(archive::Source& tar, int directory, const UnpackOptions& op
   archive::TarEntry entry;
   while (reader.next(entry)) {
     options.stop.throwIfStopped();
+    base::faultPoint("files.unpack");
     extractor.add(entry);
   }
   extractor.finish();

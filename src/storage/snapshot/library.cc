@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
 #include "platform/base/scope_exit.h"
@@ -272,12 +273,14 @@ void Library::commit(std::vector<Committed> layers, std::function<void(store::Tr
   // Mounts that a layer was unpacked through are closed first: what they hold back must be in the
   // sync.
   for (auto& layer : layers) static_cast<LayerStaging&>(*layer.staging).root_.reset();
+  base::faultPoint("snapshot.commit");
   sync();
   const auto now = base::Time::now();
   store_.write(store::Durability::kDurable, [&](store::Transaction& transaction) {
     insertRows(transaction, layers, now);
     if (also) also(transaction);
   });
+  base::faultPoint("snapshot.committed");
   base::Lock lock(mutex_);
   for (auto& layer : layers) {
     auto& staging = static_cast<LayerStaging&>(*layer.staging);
@@ -329,6 +332,7 @@ void Library::removeLayer(const LayerId& id) {
                     {name_, removed.number});
   });
   restore.dismiss();
+  base::faultPoint("snapshot.layer.unrecorded");
   moveAside(layers_.get(), directoryName(removed.number));
 }
 
@@ -358,6 +362,7 @@ void Library::prepareWritable(const std::string& id, const Stack& stack) {
     base::failErrno(errno, "mkdir", path_ + "/writable/" + id);
   const sys::Fd directory = openDirectory(writable_.get(), id);
   beginWritable(id, directory.get(), numbers);
+  base::faultPoint("snapshot.writable.made");
   store_.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
     transaction.run(
         "INSERT INTO snapshot_writable (driver, id, stack, created) VALUES (?, ?, ?, ?)",
@@ -403,6 +408,7 @@ void Library::removeWritable(const std::string& id) {
   // The directory first: a row without one is forgotten at the next start, a directory without a
   // row is garbage too, so no order of crashes loses anything.
   moveAside(writable_.get(), id);
+  base::faultPoint("snapshot.writable.aside");
   store_.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
     transaction.run("DELETE FROM snapshot_writable WHERE driver = ? AND id = ?", {name_, id});
   });
