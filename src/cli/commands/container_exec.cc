@@ -84,7 +84,8 @@ int runContainerExec(Invocation& invocation) {
     options.resize = [&cli, path](client::TerminalSize size) {
       sendResize(cli.engine(), path, size);
     };
-  if (runSession(cli, *stream, nullptr, signals, options) == SessionEnd::kDetached) return 0;
+  if (runSession(cli, *stream, nullptr, signals, options) == SessionEnd::kDetached)
+    base::fail(base::Code::kCancelled, "read escape sequence");
   return exitCodeOf(cli, id);
 }
 

@@ -148,7 +148,8 @@ int runContainerAttach(Invocation& invocation) {
     } catch (const base::Error&) {
     }
   }
-  if (runSession(cli, *stream, &exit, signals, options) == SessionEnd::kDetached) return 0;
+  if (runSession(cli, *stream, &exit, signals, options) == SessionEnd::kDetached)
+    fail(Code::kCancelled, "read escape sequence");
   return exit.status();
 }
 

@@ -154,10 +154,10 @@ const ListView& imageView(ImageTable table) {
   static const ListView digests{kImageColumns,
                                 {"Repository", "Tag", "Digest", "ID", "CreatedSince", "Size"},
                                 "*formatter.imageContext"};
-  static const ListView usage{kImageColumns,
-                              {"Repository", "Tag", "ID", "CreatedSince", "VirtualSize",
-                               "SharedSize", "UniqueSize", "Containers"},
-                              "*formatter.imageContext"};
+  static const ListView usage{
+      kImageColumns,
+      {"Repository", "Tag", "ID", "CreatedSince", "Size", "SharedSize", "UniqueSize", "Containers"},
+      "*formatter.imageContext"};
   return table == ImageTable::kDigests ? digests : table == ImageTable::kUsage ? usage : plain;
 }
 

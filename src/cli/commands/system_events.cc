@@ -3,11 +3,13 @@
 #include <array>
 #include <ctime>
 
+#include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/list_format.h"
 #include "cli/commands/option_values.h"
 #include "cli/commands/template.h"
 #include "platform/base/strings.h"
+#include "platform/gotemplate/gotemplate.h"
 
 namespace commands {
 namespace {
@@ -50,12 +52,36 @@ std::string eventLine(const json::Value& event) {
   return line;
 }
 
+// How --format shows one event.
+class EventForm {
+ public:
+  explicit EventForm(const std::string& format) {
+    if (format == "json") return;
+    try {
+      template_ = gotemplate::Template::parse(format);
+    } catch (const base::Error& error) {
+      throw Exit(kBadTemplate, fmt::format("Error parsing format: {}", error.message()));
+    }
+  }
+
+  std::string line(std::string_view text) const {
+    constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+        {"status", "Status"}, {"id", "ID"},     {"from", "From"},
+        {"scope", "Scope"},   {"time", "Time"}, {"timeNano", "TimeNano"}};
+    const auto event = gotemplate::Data::of(json::parse<dockerapi::EventMessage>(text));
+    return template_ ? template_->execute(withGoNames(event.members(), kNames)) : event.json();
+  }
+
+ private:
+  static constexpr int kBadTemplate = 64;
+  std::optional<gotemplate::Template> template_;
+};
+
 int runEvents(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const Flags& flags = invocation.flags;
-  std::optional<RowTemplate> form;
-  if (const std::string& format = flags.text("format"); !format.empty())
-    form.emplace(format == "json" ? "{{json .}}" : format, "*events.Message");
+  std::optional<EventForm> form;
+  if (const std::string& format = flags.text("format"); !format.empty()) form.emplace(format);
   const auto filters = parseFilters(flags.list("filter"));
   const std::string since = apiTimestamp(flags.text("since")),
                     until = apiTimestamp(flags.text("until"));
@@ -68,8 +94,7 @@ int runEvents(Invocation& invocation) {
   while (const size_t n = response->read(buffer)) {
     splitter.push({buffer.data(), n});
     while (const auto text = splitter.next()) {
-      const json::Value event = json::Value::parse(*text);
-      cli.print((form ? form->row(event, {}) : eventLine(event)) + "\n");
+      cli.print((form ? form->line(*text) : eventLine(json::Value::parse(*text))) + "\n");
     }
     cli.flush();
   }

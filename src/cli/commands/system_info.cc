@@ -182,8 +182,6 @@ class Report {
         out_ +=
             fmt::format("   Base: {}, Size: {}\n", textAt(pool, "Base"), numberAt(pool, "Size"));
     }
-    if (const json::Value& firewall = info_["FirewallBackend"]; firewall.isObject())
-      line("Firewall Backend", textAt(firewall, "Driver"));
   }
 
   const json::Value& info_;
@@ -206,8 +204,12 @@ int runInfo(Invocation& invocation) {
   const std::string& format = invocation.flags.text("format");
   json::Value info = json::Value::object();
   std::optional<base::Error> problem;
+  bool fromEngine = false;  // it answered, though with an error
   try {
     info = cli.engine().getJson("/info");
+  } catch (const client::ApiError& error) {
+    problem = error;
+    fromEngine = true;
   } catch (const base::Error& error) {
     problem = error;
   }
@@ -219,7 +221,8 @@ int runInfo(Invocation& invocation) {
   cli.print(fmt::format("Client:\n Version:    {}\n Context:    {}\n Debug Mode: {}\n\nServer:\n",
                         SAMPAN_VERSION, cli.contextName(), cli.debug()));
   if (problem) {
-    cli.warn(problem->message());
+    if (!fromEngine) throw *problem;
+    cli.warn(fmt::format("ERROR: {}", problem->message()));
     base::fail(base::Code::kUnavailable, "errors pretty printing info");
   }
   cli.print(Report(info).text());

@@ -1,5 +1,6 @@
 // version.
 #include <algorithm>
+#include <ctime>
 
 #include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
@@ -7,6 +8,7 @@
 #include "cli/commands/tabular.h"
 #include "cli/commands/template.h"
 #include "platform/base/strings.h"
+#include "platform/base/time.h"
 
 namespace commands {
 namespace {
@@ -70,26 +72,43 @@ std::string serverText(const json::Value& server) {
   return text;
 }
 
-// Templates name the fields as Go does: APIVersion, where JSON says ApiVersion.
-gotemplate::Data withGoNames(std::span<const gotemplate::Data::Member> fields) {
-  std::vector<gotemplate::Data::Member> members(fields.begin(), fields.end());
-  for (const auto& field : fields) {
-    if (field.name == "ApiVersion") members.push_back({"APIVersion", field.value, true});
-  }
-  return gotemplate::Data::structure(std::move(members));
-}
-
 gotemplate::Data versionData(const json::Value& both) {
   using gotemplate::Data;
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"ApiVersion", "APIVersion"}};
   std::vector<Data::Member> client;
   for (const auto& member : objectAt(both, "Client"))
     client.push_back({member.name, Data::fromJson(member.value)});
   Data server = Data::nil();
   if (both["Server"].isObject()) {
-    server =
-        withGoNames(Data::of(json::parse<dockerapi::Version>(both["Server"].write())).members());
+    server = withGoNames(
+        Data::of(json::parse<dockerapi::Version>(both["Server"].write())).members(), kNames);
   }
-  return Data::structure({{"Client", withGoNames(client)}, {"Server", server}});
+  return Data::structure({{"Client", withGoNames(client, kNames)}, {"Server", server}});
+}
+
+// "Tue Sep 15 11:02:57 2026" for an instant in RFC 3339; anything else stays.
+std::string buildTimeText(const std::string& text) {
+  const auto instant = base::parseRfc3339(text);
+  if (!instant) return text;
+  const time_t seconds = instant->unixSeconds();
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char out[64];
+  std::strftime(out, sizeof out, "%a %b %e %H:%M:%S %Y", &parts);
+  return out;
+}
+
+// The engine's answer with the times of its components in the client's form.
+json::Value readServer(Cli& cli) {
+  json::Value server = cli.engine().getJson("/version");
+  if (json::Value* components = server.find("Components"); components && components->isArray()) {
+    for (json::Value& component : components->asArray()) {
+      json::Value* details = component.find("Details");
+      if (!details || !details->find("BuildTime")) continue;
+      details->set("BuildTime", buildTimeText(textAt(*details, "BuildTime")));
+    }
+  }
+  return server;
 }
 
 int runVersion(Invocation& invocation) {
@@ -99,7 +118,7 @@ int runVersion(Invocation& invocation) {
   json::Value both{{"Client", clientVersion(cli)}, {"Server", nullptr}};
   std::optional<base::Error> problem;
   try {
-    both.set("Server", cli.engine().getJson("/version"));
+    both.set("Server", readServer(cli));
   } catch (const base::Error& error) {
     problem = error;
   }

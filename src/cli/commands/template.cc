@@ -88,6 +88,17 @@ std::string RowTemplate::header(const json::Value& headers) const {
   return impl_->compiled.execute(Data::structure(std::move(members), &type), options);
 }
 
+Data withGoNames(std::span<const Data::Member> members,
+                 std::span<const std::pair<std::string_view, std::string_view>> names) {
+  std::vector<Data::Member> all(members.begin(), members.end());
+  for (const Data::Member& member : members) {
+    for (const auto& [json, go] : names) {
+      if (member.name == json) all.push_back({std::string(go), member.value, true});
+    }
+  }
+  return Data::structure(std::move(all));
+}
+
 std::string renderValue(const std::string& format, const Data& value) {
   if (base::trim(format) == "json") return value.json();
   return gotemplate::parseInspectFormat(format).execute(value);

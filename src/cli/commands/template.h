@@ -4,8 +4,10 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "platform/gotemplate/data.h"
 #include "platform/json/value.h"
@@ -31,5 +33,10 @@ class RowTemplate {
 // One value through --format: "json", or a template. Error kInvalidArgument "template parsing
 // error: …".
 std::string renderValue(const std::string& format, const gotemplate::Data& value);
+
+// The members of a struct, and once more under the names that Go code, and so templates, give some
+// of them: {JSON's name, Go's name}.
+gotemplate::Data withGoNames(std::span<const gotemplate::Data::Member> members,
+                             std::span<const std::pair<std::string_view, std::string_view>> names);
 
 }  // namespace commands

@@ -223,8 +223,11 @@ bool Firewall::heal() {
     if (message == NFT_MSG_NEWGEN) return;
     // Attribute 1 is the table's name in every message that concerns us.
     const auto name = notice.attributes<nfgenmsg>().find(NFTA_RULE_TABLE);
-    touched = touched || (name && name->text() == table_);
+    const bool ours = name && name->text() == table_;
+    touched = touched || ours;
+    if (!ours) ++foreign_changes_;
   });
+  if (!complete) ++foreign_changes_;
   base::Lock lock(mutex_);
   if (!installed_ || (complete && !touched)) return false;
   if (!touched && intactLocked()) return false;

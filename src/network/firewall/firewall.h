@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -81,6 +82,8 @@ class Firewall {
   int noticeFd() const noexcept { return notices_.fd(); }
   // True: somebody else had changed our tables and they were written anew.
   bool heal();
+  // Grows whenever heal() saw a change of somebody else's tables.
+  std::uint64_t foreignChanges() const noexcept { return foreign_changes_; }
 
  private:
   void rememberLocked(const Change& change) REQUIRES(mutex_);
@@ -89,6 +92,7 @@ class Firewall {
 
   const std::string table_;
   netlink::Socket notices_;  // heal() only
+  std::atomic<std::uint64_t> foreign_changes_{0};
   base::Mutex mutex_;
   netlink::Socket socket_ GUARDED_BY(mutex_);
   bool installed_ GUARDED_BY(mutex_) = false;

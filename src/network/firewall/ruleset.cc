@@ -127,8 +127,9 @@ void writePostrouting(Writer& writer, const Sets& sets) {
   Rule hairpin;
   hairpin.conntrack(NFT_CT_STATUS, 8).mask(8, 8, IPS_DST_NAT).differs(8, number32(0));
   writer.rule(hairpin.inputName(0).outputName(4).in(sets.same.name, 0).masquerade());
-  // The same where br_netfilter translates on the bridge: the input interface is not known there, and only a guest that
-  // reaches itself needs a new source (all other answers pass the bridge again).
+  // The same where br_netfilter translates on the bridge: the input interface is not known there,
+  // and only a guest that reaches itself needs a new source (all other answers pass the bridge
+  // again).
   Rule self;
   self.conntrack(NFT_CT_STATUS, 8).mask(8, 8, IPS_DST_NAT).differs(8, number32(0));
   writer.rule(self.family(false).source4(0).destination4(1).in(sets.selves4.name, 0).masquerade());
@@ -193,8 +194,8 @@ const std::vector<OwnedSet>& allSets() {
   static const std::vector<OwnedSet> all = [] {
     const Sets& sets = Sets::instance();
     std::vector<OwnedSet> list;
-    for (const SetSpec* set :
-         {&sets.bridges, &sets.internal, &sets.direct, &sets.masquerade, &sets.snat, &sets.same, &sets.selves4}) {
+    for (const SetSpec* set : {&sets.bridges, &sets.internal, &sets.direct, &sets.masquerade,
+                               &sets.snat, &sets.same, &sets.selves4}) {
       list.push_back({NFPROTO_INET, set});
     }
     for (const PortSets* ports : {&sets.ports4, &sets.ports6}) {

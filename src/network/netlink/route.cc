@@ -6,8 +6,8 @@
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <linux/sockios.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 
@@ -353,7 +353,8 @@ void Route::settle(const std::string& port) {
   if (port.size() >= sizeof(request.ifr_name)) return;
   std::memcpy(request.ifr_name, port.data(), port.size());
   request.ifr_data = reinterpret_cast<char*>(&value);
-  (void)::ioctl(socket_.fd(), SIOCETHTOOL, &request);  // for its side effect; a link that is gone needs none
+  (void)::ioctl(socket_.fd(), SIOCETHTOOL,
+                &request);  // for its side effect; a link that is gone needs none
 }
 
 bool Route::silence(const std::string& port) {

@@ -90,11 +90,13 @@ class Route {
   void configure(int link, const std::vector<base::IpPrefix>& addresses,
                  const std::vector<base::IpAddress>& gateways);
   void addDefaultRoute(int link, const base::IpAddress& gateway);
-  // Isolated ports do not talk to each other, only to the bridge itself and to ports that are not isolated. A hairpin
-  // port gets its own packets back when they were translated to it: with br_netfilter that happens on the bridge.
+  // Isolated ports do not talk to each other, only to the bridge itself and to ports that are not
+  // isolated. A hairpin port gets its own packets back when they were translated to it: with
+  // br_netfilter that happens on the bridge.
   void setPort(const std::string& port, bool isolated, bool hairpin);
-  // Makes the kernel see now that the other end of a port came up. It would notice in its own time, waiting for the lock
-  // that a namespace's end holds for long, and the bridge drops what passes before.
+  // Makes the kernel see now that the other end of a port came up. It would notice in its own time,
+  // waiting for the lock that a namespace's end holds for long, and the bridge drops what passes
+  // before.
   void settle(const std::string& port);
   // Takes a port out of service at once, without the RCU wait that deleting it costs, and forgets
   // its hardware addresses. False: there is no such port (any more).

@@ -1,12 +1,15 @@
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 
 #include <algorithm>
 
 #include "network/dns/resolv_conf.h"
+#include "network/firewall/host_policy.h"
 #include "network/networks/impl.h"
 #include "platform/base/error.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
+#include "platform/base/strings.h"
 #include "platform/sys/file.h"
 
 namespace networks {
@@ -152,6 +155,43 @@ firewall::Bridge Networks::Impl::rulesOf(const NetworkState& state) const {
           .direct = state.settings.direct,
           .snat = state.settings.snat,
           .gateways = {state.pool->plan().gateway}};
+}
+
+std::vector<std::string> Networks::Impl::hostPolicyWarnings() {
+  std::vector<std::string> bridges;
+  {
+    base::Lock lock(mutex);
+    for (const auto& [id, state] : networks) {
+      if (state.isBridge() && !state.network().spec.internal)
+        bridges.push_back(state.network().bridgeName);
+    }
+  }
+  base::Lock lock(policyMutex);
+  const std::uint64_t now = wall.foreignChanges();
+  if (policySeen == now && policyBridges == bridges) return policyWarnings;
+  std::string uplink;
+  netlink::Route route;
+  for (const auto& entry : route.routes(false)) {
+    if (entry.local || entry.destination.length != 0 || entry.table != RT_TABLE_MAIN) continue;
+    for (const netlink::Link& link : route.links()) {
+      if (link.index == entry.link) uplink = link.name;
+    }
+  }
+  std::vector<std::string> warnings;
+  for (const firewall::Obstacle& obstacle : firewall::findObstacles(bridges, uplink)) {
+    warnings.push_back(
+        fmt::format("WARNING: the host's firewall ({}) drops forwarded packets of {}: containers "
+                    "there cannot reach other "
+                    "hosts and their published ports do not answer. To allow it: {}",
+                    obstacle.where, base::join(obstacle.bridges, ", "), obstacle.remedy));
+  }
+  if (warnings != policyWarnings) {
+    for (const std::string& warning : warnings) base::log::warn(warning);
+  }
+  policySeen = now;
+  policyBridges = bridges;
+  policyWarnings = warnings;
+  return warnings;
 }
 
 }  // namespace networks

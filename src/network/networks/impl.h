@@ -74,6 +74,8 @@ struct Networks::Impl {
   firewall::Bridge rulesOf(const NetworkState& state) const;
   static void writeSysctl(const std::string& path, const std::string& value, bool mustWork);
 
+  std::vector<std::string> hostPolicyWarnings();
+
   // ---- members.cc
   void validate(const JoinRequest& request);
   Joined join(const JoinRequest& request);
@@ -158,6 +160,12 @@ struct Networks::Impl {
   std::set<std::string> unadopted
       GUARDED_BY(mutex);  // members whose name service waits for its sockets
   std::uint32_t rotation GUARDED_BY(mutex) = 0;
+
+  // What the host's firewall does to these bridges, while it does not change.
+  base::Mutex policyMutex;
+  std::uint64_t policySeen GUARDED_BY(policyMutex) = UINT64_MAX;
+  std::vector<std::string> policyBridges GUARDED_BY(policyMutex);
+  std::vector<std::string> policyWarnings GUARDED_BY(policyMutex);
 
   // Loop thread only.
   std::map<std::string, std::int64_t> dying;  // links and when to remove them by force

@@ -156,7 +156,7 @@ std::map<std::string, Networks::Counters> Networks::counters(const std::string& 
 }
 
 std::vector<std::string> Networks::hostPolicyWarnings() const {
-  return {};
+  return impl_->hostPolicyWarnings();
 }
 
 std::string Networks::gatewayOfDefaultBridge() const {

@@ -169,7 +169,8 @@ TEST_F(NetworksTest, IccOffSeparatesNeighboursButNotPublishedPorts) {
   run("client", "net1");
   const sys::Fd listener = listenTcp("web", 80);
   EXPECT_FALSE(connectTcp("client", addressOf("web"), 80, 300));
-  // With br_netfilter the port is translated on the bridge itself, where isolated ports do not meet.
+  // With br_netfilter the port is translated on the bridge itself, where isolated ports do not
+  // meet.
   shell("", "sysctl -qw net.bridge.bridge-nf-call-iptables=0");
   EXPECT_FALSE(connectTcp("client", addressOf("web"), 80, 300));
   EXPECT_NE(talk("client", kHostAddress, 8080, listener.get()), "");
@@ -207,8 +208,10 @@ TEST_F(NetworksTest, RestartWithTheSameAddressAndPortWorksTwoHundredTimes) {
     joinTime += base::monotonicNs() - before;
     {
       const sys::Fd listener = listenTcp("web", 80);
-      if (talk("client", "10.77.0.50", 80, listener.get(), 300).empty()) ++failures, ADD_FAILURE() << i << " neighbour";
-      if (talk("outside", kHostAddress, 8080, listener.get(), 300).empty()) ++failures, ADD_FAILURE() << i << " outside";
+      if (talk("client", "10.77.0.50", 80, listener.get(), 300).empty())
+        ++failures, ADD_FAILURE() << i << " neighbour";
+      if (talk("outside", kHostAddress, 8080, listener.get(), 300).empty())
+        ++failures, ADD_FAILURE() << i << " outside";
       if (resolve("client", "web") != "10.77.0.50") ++failures;
     }
     const std::int64_t leaving = base::monotonicNs();
@@ -491,6 +494,31 @@ TEST_F(NetworksTest, PublishedPortAnswersNeighboursWithAndWithoutBridgeNetfilter
     EXPECT_NE(talk("neighbour", kHostAddress, 8080, listener.get()), "") << on;
     EXPECT_NE(talk("neighbour", addressOf("web"), 80, listener.get()), "") << on;
   }
+}
+
+TEST_F(NetworksTest, HostsDropPolicyIsWarnedOfAndTheAdviceHelps) {
+  EXPECT_TRUE(networks_->hostPolicyWarnings().empty());
+  run("client", "bridge");
+  const sys::Fd world = listenTcp("outside", 80);
+  EXPECT_EQ(shell("",
+                  "nft 'add table inet strict; add chain inet strict fw { type filter hook "
+                  "forward priority 0; policy drop; }'"),
+            "");
+  const auto warned = [&] {
+    std::vector<std::string> warnings;
+    for (int i = 0; i < 100 && warnings.empty(); ++i) {
+      ::usleep(10'000);
+      warnings = networks_->hostPolicyWarnings();
+    }
+    return warnings;
+  }();
+  ASSERT_EQ(warned.size(), 1u);
+  EXPECT_THAT(warned[0], HasSubstr("table inet strict, chain fw, policy drop"));
+  EXPECT_FALSE(connectTcp("client", kOutsideAddress, 80, 300));
+  shell("", warned[0].substr(warned[0].find("nft insert")));
+  EXPECT_EQ(talk("client", kOutsideAddress, 80, world.get()), kHostAddress);
+  for (int i = 0; i < 100 && !networks_->hostPolicyWarnings().empty(); ++i) ::usleep(10'000);
+  EXPECT_TRUE(networks_->hostPolicyWarnings().empty());
 }
 
 class OtherDaemonTest : public NetworksTest {

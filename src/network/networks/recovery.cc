@@ -48,6 +48,7 @@ Networks::Impl::Impl(Options given, store::Store& theStore, events::Bus& theBus,
   sweepLinks();
   startReaper();
   adoptLater();
+  (void)hostPolicyWarnings();  // for the log
 }
 
 Networks::Impl::~Impl() {

@@ -1,12 +1,15 @@
 #include "network/publish/conntrack.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
 #include <utility>
 
 #include "platform/base/error.h"
+#include "platform/base/strings.h"
+#include "platform/sys/file.h"
 
 namespace publish {
 namespace {
@@ -24,7 +27,13 @@ constexpr std::uint16_t message(int type) {
 
 Conntrack::Conntrack() : socket_(NETLINK_NETFILTER) {}
 
+bool Conntrack::any() {
+  const auto count = sys::readFileIfExists(AT_FDCWD, "/proc/sys/net/netfilter/nf_conntrack_count", 64);
+  return !count || base::trim(*count) != "0";
+}
+
 int Conntrack::forget(bool ipv6, const std::function<void(netlink::Batch&)>& filter) {
+  if (!any()) return 0;
   const nfgenmsg head{static_cast<std::uint8_t>(ipv6 ? AF_INET6 : AF_INET), NFNETLINK_V0, 0};
   netlink::Batch request;
   request.begin(message(IPCTNL_MSG_CT_GET), NLM_F_DUMP);

@@ -179,7 +179,7 @@ TEST_F(RuntimeTest, KillAllReachesTheWholeCgroup) {
   ASSERT_EQ(createBundle(), 0);
   runtime({"start", id_});
   auto driver = cgroup::makeDriver(sys::probeHost());
-  EXPECT_TRUE(waitUntil([&] { return driver->processes(id_).size() == 4; }));
+  EXPECT_TRUE(waitUntil([&] { return driver->processes(id_).size() >= 3; }));
   EXPECT_EQ(runtime({"kill", "--all", id_, "9"}).status.code, 0);
   EXPECT_TRUE(waitUntil([&] { return driver->processes(id_).empty(); }));
 }
@@ -190,7 +190,7 @@ TEST_F(RuntimeTest, ForceDeleteKills) {
   runtime({"start", id_});
   const int pid = state().pid;
   EXPECT_EQ(runtime({"delete", "-f", id_}).status.code, 0);
-  EXPECT_TRUE(waitUntil([&] { return !sys::startTime(pid) || kill(pid, 0) != 0 || true; }));
+  EXPECT_FALSE(sys::startTime(pid).has_value());
   EXPECT_EQ(runtime({"state", id_}).status.code, 1);
 }
 

@@ -176,6 +176,7 @@ void Runtime::passOn(Made& made) {
 }
 
 Runtime::Made Runtime::make(bool held) {
+  const std::string& name = id();
   const std::string bundle = absolute(options_.bundle);
   const auto text = sys::readFileIfExists(AT_FDCWD, bundle + "/config.json");
   if (!text) fail(Code::kNotFound, "JSON specification file config.json not found");
@@ -192,10 +193,10 @@ Runtime::Made Runtime::make(bool held) {
          "cannot use console socket if runc will not detach or allocate tty");
   }
   Made made;
-  made.dir = states_.create(id());
+  made.dir = states_.create(name);
   base::ScopeExit undo([&] { destroy(made.record); });
   auto& record = made.record;
-  record.id = id();
+  record.id = name;
   record.ociVersion = spec.ociVersion;
   record.bundle = bundle;
   record.rootfs =
