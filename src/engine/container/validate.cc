@@ -223,6 +223,19 @@ void refuseUnimplemented(const dockerapi::Config& config, const dockerapi::HostC
   refuseIf(!h.isolation.empty() && h.isolation != "default", "HostConfig.Isolation");
   refuseIf(!r.deviceRequests.empty(), "HostConfig.DeviceRequests");
   refuseIf(!r.cgroupParent.empty(), "HostConfig.CgroupParent");
+  refuseIf(!r.blkioWeightDevice.empty(), "HostConfig.BlkioWeightDevice");
+  refuseIf(!r.blkioDeviceReadBps.empty(), "HostConfig.BlkioDeviceReadBps");
+  refuseIf(!r.blkioDeviceWriteBps.empty(), "HostConfig.BlkioDeviceWriteBps");
+  refuseIf(!r.blkioDeviceReadIOps.empty(), "HostConfig.BlkioDeviceReadIOps");
+  refuseIf(!r.blkioDeviceWriteIOps.empty(), "HostConfig.BlkioDeviceWriteIOps");
+  for (const auto& mount : h.mounts) {
+    refuseIf(mount.bindOptions && mount.bindOptions->readOnlyForceRecursive,
+             "HostConfig.Mounts.BindOptions.ReadOnlyForceRecursive");
+  }
+  for (const std::string& option : h.securityOpt) {
+    refuseIf(option.starts_with("systempaths"),
+             "HostConfig.SecurityOpt systempaths (send empty MaskedPaths and ReadonlyPaths)");
+  }
   refuseIf(r.cpuRealtimePeriod != 0, "HostConfig.CpuRealtimePeriod");
   refuseIf(r.cpuRealtimeRuntime != 0, "HostConfig.CpuRealtimeRuntime");
   refuseIf(r.cpuCount != 0, "HostConfig.CpuCount");

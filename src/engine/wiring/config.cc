@@ -144,8 +144,8 @@ const std::vector<Setting>& settings() {
 }
 
 const std::map<char, std::string> kShorthands{
-    {'H', "host"},  {'D', "debug"},   {'l', "log-level"},      {'p', "pidfile"},
-    {'G', "group"}, {'v', "version"}, {'s', "storage-driver"}, {'b', "bridge"}};
+    {'H', "host"},  {'D', "debug"},   {'l', "log-level"},     {'p', "pidfile"},
+    {'G', "group"}, {'v', "version"}, {'s', "storage-driver"}};
 
 const Setting* byFlag(const std::string& flag) {
   for (const Setting& setting : settings()) {
