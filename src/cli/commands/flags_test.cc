@@ -127,7 +127,7 @@ TEST(FlagUsages, WrapsLongTextsInTheirColumn) {
       {"quiet", 'q', Kind::kBool, "", "Quiet"},
       {"secret", 0, Kind::kBool, "", "Not shown", "", nullptr, kHidden},
   };
-  EXPECT_EQ(flagUsages(Flags({kOne}).sorted(), 60),
+  EXPECT_EQ(flagUsages(Flags({kOne}).sorted(), 63),
             "      --no-stream   Disable streaming stats and only pull\n"
             "                    the first result\n"
             "  -q, --quiet       Quiet\n");

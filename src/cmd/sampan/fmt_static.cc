@@ -1,5 +1,5 @@
-// {fmt} compiled into the program: the shared library would bring the dynamic libstdc++ with it, and a third of the time
-// this program takes to start is spent in the loader.
+// {fmt} compiled into the program: the shared library would bring the dynamic libstdc++ with it,
+// and a third of the time this program takes to start is spent in the loader.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE
