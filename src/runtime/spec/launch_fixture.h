@@ -84,7 +84,8 @@ class LaunchTest : public ::testing::Test {
     root.rootfs = writer.fd(cloneOf(root_, true));
     mounts_.clear();
     addFileSystem(writer, "proc", "/proc", {},
-                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+                  MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                  launch::kMountPlainDirectory);
     addFileSystem(writer, "tmpfs", "/dev", {{"mode", "755"}, {"size", "65536k"}},
                   MOUNT_ATTR_NOSUID);
     addFileSystem(writer, "devpts", "/dev/pts",

@@ -146,8 +146,8 @@ TEST_F(LaunchSecurity, Cve2025_52565_ConsoleAndPtsLinksAreNotFollowed) {
 }
 
 TEST_F(LaunchSecurity, Cve2025_52881_SysctlsGoToTheRealProcOnly) {
-  // A file system over the host's /proc/sys, as a shared mount could put it there: refused, not
-  // written to.
+  // A file system over the host's /proc/sys, as a shared mount could put it there: never written
+  // to.
   const pid_t child = fork();
   if (child == 0) {
     if (unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
@@ -155,13 +155,13 @@ TEST_F(LaunchSecurity, Cve2025_52881_SysctlsGoToTheRealProcOnly) {
     if (mount("fake", "/proc/sys", "tmpfs", 0, nullptr) != 0) _exit(11);
     std::system("mkdir -p /proc/sys/kernel && touch /proc/sys/kernel/shmmax");
     PlanWriter writer;
-    fill(writer, {"true"});
+    fill(writer, {"cat", "/proc/sys/kernel/shmmax"});
     writer.root.sysctls = writer.list(
         std::vector<launch::Sysctl>{{writer.text("kernel/shmmax"), writer.text("4242")}});
     const Result result = launchAndWait(writer);
     struct stat info {};
     const bool untouched = stat("/proc/sys/kernel/shmmax", &info) == 0 && info.st_size == 0;
-    _exit(!result.started && result.failure.step == launch::Step::kSysctl && untouched ? 0 : 12);
+    _exit(!untouched ? 12 : result.out != "4242\n" ? 13 : 0);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -306,10 +306,10 @@ TEST_F(LaunchSecurity, UserFilesThatAreNoFilesDoNotHang) {
   ASSERT_EQ(mkfifo((root_ + "/etc/passwd").c_str(), 0644), 0);
   replaceByLink("/etc/group", "/proc/self/fd/0");
   PlanWriter writer;
-  fill(writer, {"id", "-u"});
+  fill(writer, {"grep", "Uid", "/proc/self/status"});  // id would open the fifo itself
   writer.root.flags |= launch::kFlagResolveUser;
   writer.root.user = writer.text("77");
-  EXPECT_EQ(launchAndWait(writer).out, "77\n");
+  EXPECT_EQ(launchAndWait(writer).out, "Uid:\t77\t77\t77\t77\n");
   replaceByLink("/etc/passwd", canary_ + "/file");
   PlanWriter link;
   fill(link, {"id", "-u"});
