@@ -239,6 +239,10 @@ Rule& Rule::masquerade() {
   return expression("masq", [](netlink::Batch&) {});
 }
 
+Rule& Rule::counter() {
+  return expression("counter", [](netlink::Batch&) {});
+}
+
 Rule& Rule::load(int destination, std::string_view bytes) {
   return expression("immediate", [destination, copy = std::string(bytes)](netlink::Batch& batch) {
     batch.be32(NFTA_IMMEDIATE_DREG, registerNumber(destination));

@@ -93,8 +93,9 @@ class Rule {
   Rule& masquerade();
   Rule& load(int destination, std::string_view bytes);
   Rule& verdict(const Verdict& verdict);
+  Rule& counter();  // packets and bytes that came so far, shown by `nft list`
   Rule& accept() { return verdict({Verdict::Kind::kAccept, {}}); }
-  Rule& drop() { return verdict({Verdict::Kind::kDrop, {}}); }
+  Rule& drop() { return counter().verdict({Verdict::Kind::kDrop, {}}); }
   Rule& jump(std::string chain) { return verdict({Verdict::Kind::kJump, std::move(chain)}); }
 
   // ---- the ones that every rule here begins with

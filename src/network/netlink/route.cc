@@ -358,10 +358,25 @@ void Route::settle(const std::string& port) {
 }
 
 bool Route::silence(const std::string& port) {
-  const int error = socket_.tryTransact(portChange(port, [](Batch& batch) {
-    batch.u8(IFLA_BRPORT_STATE, BR_STATE_DISABLED);
-    batch.flag(IFLA_BRPORT_FLUSH);
-  }));
+  const auto found = link(port);
+  if (!found || found->master == 0) return false;
+  // By the bridge's own message: one through IFLA_INFO_SLAVE_DATA ends with a state change of the
+  // link, at which the bridge puts every disabled port with a carrier into service again.
+  Batch batch;
+  batch.begin(RTM_SETLINK, 0, "silence bridge port");
+  ifinfomsg head{};
+  head.ifi_family = AF_BRIDGE;
+  head.ifi_index = found->index;
+  batch.header(head);
+  const size_t info = batch.nest(IFLA_PROTINFO);
+  batch.u8(IFLA_BRPORT_STATE, BR_STATE_DISABLED);
+  for (const std::uint16_t flag : {IFLA_BRPORT_LEARNING, IFLA_BRPORT_UNICAST_FLOOD,
+                                   IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD}) {
+    batch.u8(flag, 0);
+  }
+  batch.flag(IFLA_BRPORT_FLUSH);
+  batch.close(info);
+  const int error = socket_.tryTransact(std::move(batch));
   if (error == 0) return true;
   // The link is gone, is no port any more, or went down and is as silent as can be.
   if (error == ENODEV || error == EINVAL || error == ENETDOWN || error == EOPNOTSUPP) return false;

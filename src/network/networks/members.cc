@@ -378,7 +378,13 @@ void Networks::Impl::forgetConnections(const MemberRecord& record,
   if (hasProtocol(published, IPPROTO_UDP)) {
     publish::Conntrack().forgetGuest(guest);
   } else {
-    later([guest] { publish::Conntrack().forgetGuest(guest); });
+    later([this, guest, network = gateway->endpoint.networkId] {
+      publish::Conntrack().forgetGuest(guest, [&] {
+        base::Lock lock(mutex);
+        const auto state = networks.find(network);
+        return state == networks.end() || !state->second.pool || !state->second.pool->taken(guest);
+      });
+    });
   }
 }
 

@@ -156,7 +156,7 @@ TEST_F(SandboxTest, RemovalReachesOtherMountNamespaces) {
     if (write(ready[1], &byte, 1) != 1 || read(look[0], &byte, 1) != 1) _exit(9);
     int count = 0;
     for (const sys::MountInfo& mount : sys::readMounts())
-      count += mount.mountPoint.find("/run/netns/") != std::string::npos;
+      count += mount.mountPoint.starts_with(base_ + "/run/netns/");
     _exit(count);
   }
   char byte;
