@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -476,8 +477,7 @@ class Parser {
     }
     // 1e3 is a constant of either kind and becomes an int where one is wanted; alone it is a float,
     // printed as 1000.
-    node->isInt = value == static_cast<double>(static_cast<std::int64_t>(value)) && value > -9e15 &&
-                  value < 9e15;
+    node->isInt = value > -9e15 && value < 9e15 && value == std::trunc(value);
     node->value = Data(value);
     return node;
   }
