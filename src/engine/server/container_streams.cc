@@ -3,6 +3,7 @@
 #include "engine/server/answer.h"
 #include "engine/server/log_stream.h"
 #include "engine/server/resources.h"
+#include "platform/base/scope_exit.h"
 #include "platform/base/strings.h"
 
 namespace server {
@@ -150,7 +151,12 @@ void wait(Context& context, ContainerBackend& containers) {
   const auto cancel = containers.wait(
       context.param("name"), condition,
       [waiting](const dockerapi::WaitResponse& result) { waiting->onResult(result); });
+  // A client that has gone already never hears of it: its wait must not stay behind.
+  base::ScopeExit undo{[&] {
+    if (cancel) cancel();
+  }};
   waiting->sendHead();
+  undo.dismiss();
   if (cancel) waiting->cancelWhenGone(cancel);
 }
 

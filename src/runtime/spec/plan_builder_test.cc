@@ -100,6 +100,66 @@ TEST_F(BuilderTest, DefaultContainerIsConfined) {
   }
 }
 
+TEST_F(BuilderTest, Cve2022_0492_NoWayToTheKernelsHandlers) {
+  spec_.process->args = {"sh", "-c",
+                         "for f in /sys/fs/cgroup/*/release_agent /sys/fs/cgroup/release_agent "
+                         "/proc/sys/kernel/core_pattern /proc/sysrq-trigger; do"
+                         " (echo x > $f) 2>/dev/null && echo wrote $f; done;"
+                         "unshare -U true 2>/dev/null && echo new user namespace; mount -t cgroup "
+                         "-o cpu x /tmp 2>/dev/null && echo mounted; echo done"};
+  ASSERT_EQ(symlink("busybox", (root_ + "/bin/unshare").c_str()), 0);
+  EXPECT_EQ(runSpec().out, "done\n");
+}
+
+TEST_F(BuilderTest, Cve2017_16539_MaskedPathsAreMissingOrEmpty) {
+  std::string script;
+  for (const auto& path : defaultMaskedPaths()) {
+    script += "if [ -d " + path + " ]; then ls -A " + path + "; elif [ -e " + path +
+              " ]; then cat " + path + " 2>&1; fi;";
+  }
+  spec_.process->args = {"sh", "-c",
+                         script +
+                             "for p in /proc/bus /proc/fs /proc/irq /proc/sys; do touch $p/x "
+                             "2>/dev/null && echo writable $p; done; echo done"};
+  EXPECT_EQ(runSpec().out, "done\n");
+}
+
+TEST_F(BuilderTest, StartingCostsLittle) {
+  using Clock = std::chrono::steady_clock;
+  spec_.process->args = {"true"};
+  auto build = Clock::duration::max(), start = build, group = build, whole = build;
+  for (int round = 0; round < 30; ++round) {
+    const auto begun = Clock::now();
+    const auto joined = driver_->create(path_, *spec_.linux->resources);
+    const auto grouped = Clock::now();
+    ContainerInputs inputs;
+    inputs.cgroup = &joined;
+    inputs.driver = driver_.get();
+    inputs.host = &host_;
+    inputs.netns = sys::openAt(AT_FDCWD, "/proc/self/ns/net", O_RDONLY);
+    inputs.rootfs = cloneOf(root_, true);
+    Plan plan = buildContainer(spec_, std::move(inputs));
+    const auto built = Clock::now();
+    launch::Child child;
+    Result result;
+    ASSERT_TRUE(begin(plan, child, result.failure)) << result.failure.text;
+    const auto running = Clock::now();
+    end(child, result);
+    driver_->remove(path_, std::chrono::seconds(2));
+    whole = std::min(whole, Clock::now() - begun);
+    group = std::min(group, grouped - begun);
+    build = std::min(build, built - grouped);
+    start = std::min(start, running - built);
+  }
+  const auto us = [](Clock::duration time) {
+    return static_cast<long>(std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  };
+  std::printf(
+      "cgroups %ld us, plan %ld us, clone to exec %ld us, all with exit and removal %ld us\n",
+      us(group), us(build), us(start), us(whole));
+  EXPECT_LT(start, std::chrono::milliseconds(50));
+}
+
 TEST_F(BuilderTest, RunsAsUserByNameWithNoNewPrivileges) {
   spec_.process->noNewPrivileges = true;
   spec_.process->args = {"sh", "-c",
