@@ -70,7 +70,8 @@ TEST_F(FirewallTest, KernelHoldsWhatWasInstalled) {
         "tcp . 9000-9999 : 10.1.0.3", "\"br-two\" . \"br-two\" : drop",
         "\"br-one\" . \"br-one\" : accept", "\"br-three\" : 192.0.2.9",
         "type nat hook prerouting priority dstnat", "fib daddr type local jump publish",
-        "masquerade", "ip daddr 127.0.0.0/8 counter packets 0 bytes 0 drop", "type filter hook forward priority filter"}) {
+        "masquerade", "ip daddr 127.0.0.0/8 counter packets 0 bytes 0 drop",
+        "type filter hook forward priority filter"}) {
     EXPECT_NE(inet.find(expected), std::string::npos) << expected << "\n" << inet;
   }
   const std::string bridge = nft({"list", "table", "bridge", "sampan-test"});
