@@ -28,7 +28,7 @@ namespace cgroup {
 struct Group {
   struct Join {
     sys::Fd directory;  // of one v1 hierarchy
-    std::string file;   // "cgroup.procs"; the process writes "0"
+    std::string file;   // to which the joining process, with one thread, writes "0"
   };
   std::vector<Join> joins;
   sys::Fd into;  // v2 directory for CLONE_INTO_CGROUP (v2 and hybrid); may be invalid on pure v1
