@@ -119,6 +119,7 @@ void Server::finishTask() noexcept {
   writeRecord();
   faults_.at("shim.tell");
   tellExit(task());
+  closeFd(mounts_);
   over_ = true;
   // Who connects now finds nobody, and reads the record.
   hub_.poller.remove(listener_);

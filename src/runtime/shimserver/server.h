@@ -110,6 +110,7 @@ class Server {
   void collectFds(Target& target, Packet& packet) noexcept;
   long fdsMessage(Packet& packet) noexcept;
   bool go(Target& target, std::uint32_t sequence) noexcept;
+  void holdMounts(int pid) noexcept;
   void release(Target& target) noexcept;
   void onLaunch(Target& target) noexcept;
   void launched(Target& target) noexcept;
@@ -144,6 +145,7 @@ class Server {
   logfile::Writer log_;
   shimwire::StatusPage* status_ = nullptr;
   int conversation_ = -1;
+  int mounts_ = -1;  // the container's mount namespace, while it runs
   std::uint32_t conversation_serial_ = 0;
   int listener_ = shimwire::kFdListener;
   int directory_ = shimwire::kFdDirectory;
