@@ -25,7 +25,6 @@ constexpr std::int64_t kDrainSeconds = 5;
 constexpr std::int64_t kLingerSeconds = 2;
 constexpr size_t kDrainBytes =
     256 * 1024;  // an unread body up to here costs less than a new connection
-constexpr size_t kReadBytes = 64 * 1024;
 
 [[noreturn]] void failGone() {
   base::fail(Code::kCancelled, "client went away");
@@ -142,6 +141,11 @@ void Connection::closeNow() {
     state_ = State::kClosed;
     die();
     fired = takeGone();
+    gone_.reset();
+    // The body knows its connection, which knows its body: without an answer nobody else parts
+    // them.
+    if (body_ != nullptr) body_->detach();
+    body_.reset();
   }
   setDeadline(0);
   shared_->reactor.remove(socket_.get());
@@ -160,8 +164,8 @@ void Connection::setDeadline(std::int64_t seconds) {
 }
 
 void Connection::onReadable() {
-  std::string& scratch = shared_->scratch;
-  const ssize_t got = ::recv(socket_.get(), scratch.data(), kReadBytes, MSG_DONTWAIT);
+  char* const scratch = shared_->scratch.get();
+  const ssize_t got = ::recv(socket_.get(), scratch, ServerShared::kScratch, MSG_DONTWAIT);
   if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return closeNow();
   State state;
   {
@@ -175,7 +179,7 @@ void Connection::onReadable() {
     if (drained_ > kDrainBytes) closeNow();
     return;
   }
-  input_.append(scratch.data(), static_cast<size_t>(got));
+  input_.append(scratch, static_cast<size_t>(got));
   if (state == State::kDraining) return drain();
   process();
 }

@@ -44,7 +44,9 @@ struct ServerShared {
   // Loop thread only.
   std::unordered_map<std::uint64_t, std::shared_ptr<Connection>> connections;
   size_t timed = 0;  // connections with a deadline
-  std::string scratch;
+  static constexpr size_t kScratch = 64 * 1024;
+  // Where heads are read to before a connection keeps them; not touched before it is used.
+  std::unique_ptr<char[]> scratch = std::make_unique_for_overwrite<char[]>(kScratch);
 
   Pool& pool(Lane lane) noexcept;
   // Runs on a lane thread; the edge where a handler's exceptions end.

@@ -26,9 +26,7 @@ ServerShared::ServerShared(const ServerOptions& serverOptions)
       mayHang("http-mayhang", options.mayHangThreads, options.queuePerLane),
       // A stream holds its thread for hours: waiting in a queue for one of them would look like a
       // hang.
-      stream("http-stream", options.streamThreads, 0) {
-  scratch.resize(64 * 1024);
-}
+      stream("http-stream", options.streamThreads, 0) {}
 
 Pool& ServerShared::pool(Lane lane) noexcept {
   switch (lane) {
