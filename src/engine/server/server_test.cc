@@ -287,9 +287,12 @@ TEST_F(ApiTest, WaitSendsItsHeadOnceItWaits) {
 }
 
 TEST_F(ApiTest, WaitIsTakenBackWhenTheClientGoes) {
+  // Kept as a backend keeps it: who drops it says that no answer will come, and the wait is over.
+  ContainerBackend::WaitDone kept;
   std::promise<void> cancelled;
   EXPECT_CALL(containers, wait(_, _, _))
-      .WillOnce(Invoke([&](const std::string&, WaitCondition, const ContainerBackend::WaitDone&) {
+      .WillOnce(Invoke([&](const std::string&, WaitCondition, ContainerBackend::WaitDone done) {
+        kept = std::move(done);
         return [&] { cancelled.set_value(); };
       }));
   send("POST", "/containers/x/wait").reset();

@@ -15,6 +15,8 @@ namespace http {
 namespace {
 
 using base::Code;
+using test::echo;
+using test::eventually;
 using test::Net;
 using test::RawClient;
 using test::TestServer;
@@ -23,24 +25,9 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-template <class Condition>
-bool eventually(const Condition& condition) {
-  for (int i = 0; i < 1000; ++i) {
-    if (condition()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return false;
-}
-
 class ServerOn : public testing::TestWithParam<Net> {};
 INSTANTIATE_TEST_SUITE_P(Nets, ServerOn, testing::Values(Net::kUnix, Net::kTcp),
                          [](const auto& p) { return p.param == Net::kUnix ? "Unix" : "Tcp"; });
-
-void echo(Request request, const ResponsePtr& response) {
-  std::string text =
-      request.method + " " + request.path + " [" + request.body->readAll(1 << 20) + "]";
-  response->send(200, std::move(text));
-}
 
 TEST_P(ServerOn, ContentLengthBothWaysAndKeepAlive) {
   TestServer server(GetParam(), echo);
@@ -252,35 +239,6 @@ TEST_P(ServerOn, TryWriteRefusesWhatDoesNotFitAndTakesAgainLater) {
   reader.join();
 }
 
-TEST_P(ServerOn, ClientGoneIsToldWhileTheHandlerThinks) {
-  std::promise<void> told;
-  TestServer server(GetParam(), [&](const Request&, const ResponsePtr& response) {
-    const base::StopToken gone = response->gone();
-    pollfd wait = {gone.fd(), POLLIN, 0};
-    EXPECT_EQ(::poll(&wait, 1, 10000), 1);
-    EXPECT_TRUE(gone.stopped());
-    EXPECT_TRUE(eventually([&] {
-      try {
-        response->begin(200);
-      } catch (const base::Error&) {
-      }
-      try {
-        response->write("x");
-        return false;
-      } catch (const base::Error& error) {
-        return error.code() == Code::kCancelled;
-      }
-    }));
-    told.set_value();
-  });
-  RawClient client(server.where);
-  client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  client.close();
-  EXPECT_EQ(told.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
-  EXPECT_TRUE(eventually([&] { return server->connections() == 0; }));
-}
-
 TEST_P(ServerOn, HalfCloseBehindARequestStillGetsTheAnswer) {
   TestServer server(GetParam(), [](const Request& request, const ResponsePtr& response) {
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
@@ -396,59 +354,6 @@ TEST_P(ServerOn, UpgradingClientThatHalfClosesEarlyIsNotGone) {
   EXPECT_EQ(client.hearAll(), "HTTP/1.1 101 UPGRADED\r\n\r\n");
 }
 
-TEST_P(ServerOn, FullLaneAnswers503AndOtherLanesGoOn) {
-  ServerOptions options;
-  options.mayHangThreads = 1;
-  options.queuePerLane = 1;
-  std::promise<void> open;
-  std::shared_future<void> opened = open.get_future().share();
-  std::atomic<int> started{0};
-  TestServer server(
-      GetParam(),
-      [&](const Request& request, const ResponsePtr& response) {
-        if (request.path == "/hang") {
-          ++started;
-          opened.wait();
-        }
-        response->send(200, "done");
-      },
-      options,
-      [](const Request& request) {
-        return request.path == "/hang" ? Lane::kMayHang : Lane::kQuick;
-      });
-  RawClient first(server.where), second(server.where), third(server.where), quick(server.where);
-  const std::string_view hang = "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n";
-  first.say(hang);
-  ASSERT_TRUE(eventually([&] { return started == 1; }));
-  second.say(hang);
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  third.say(hang);
-  EXPECT_THAT(third.hearUntil("later"), StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
-  quick.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  quick.hearUntil("done");
-  open.set_value();
-  first.hearUntil("done");
-  second.hearUntil("done");
-}
-
-TEST_P(ServerOn, TooManyConnectionsAreToldSo) {
-  ServerOptions options;
-  options.maxConnections = 2;
-  TestServer server(GetParam(), echo, options);
-  RawClient one(server.where), two(server.where);
-  for (RawClient* client : {&one, &two}) {
-    client->say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    client->hearUntil("[]");
-  }
-  RawClient three(server.where);
-  EXPECT_THAT(three.hearAll(), StartsWith("HTTP/1.1 503 "));
-  one.close();
-  EXPECT_TRUE(eventually([&] { return server->connections() == 1; }));
-  RawClient four(server.where);
-  four.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  EXPECT_THAT(four.hearUntil("[]"), StartsWith("HTTP/1.1 200 "));
-}
-
 struct BadCase {
   const char* name;
   std::string request;
@@ -523,44 +428,6 @@ TEST_P(ServerOn, AnswerCutShortIsSeenAsCut) {
   RawClient client(server.where);
   client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_THAT(client.hearAll(), EndsWith("4\r\npart\r\n"));
-}
-
-TEST_P(ServerOn, StopFiresGoneAndWaitsForHandlers) {
-  std::atomic<bool> finished{false};
-  std::promise<void> running;
-  auto server =
-      std::make_unique<TestServer>(GetParam(), [&](const Request&, const ResponsePtr& response) {
-        running.set_value();
-        pollfd wait = {response->gone().fd(), POLLIN, 0};
-        ::poll(&wait, 1, 10000);
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        response->send(200, "last words");
-        finished = true;
-      });
-  RawClient client(server->where), idle(server->where), body(server->where);
-  client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  running.get_future().wait();
-  server.reset();
-  EXPECT_TRUE(finished);
-  EXPECT_THAT(client.hearAll(), EndsWith("last words"));
-  EXPECT_EQ(idle.hearAll(), "");
-}
-
-TEST_P(ServerOn, ResponseThatOutlivesTheServerIsHarmless) {
-  ResponsePtr kept;
-  std::promise<void> taken;
-  {
-    TestServer server(GetParam(), [&](const Request&, const ResponsePtr& response) {
-      kept = response;
-      taken.set_value();
-    });
-    RawClient client(server.where);
-    client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    taken.get_future().wait();
-  }
-  EXPECT_TRUE(kept->gone().stopped());
-  kept->send(200, "too late");
-  kept.reset();
 }
 
 TEST(ServerOnUnix, KnowsThePeer) {

@@ -120,6 +120,21 @@ class RawClient {
   std::string heard_;
 };
 
+inline void echo(Request request, const ResponsePtr& response) {
+  std::string text =
+      request.method + " " + request.path + " [" + request.body->readAll(1 << 20) + "]";
+  response->send(200, std::move(text));
+}
+
+template <class Condition>
+bool eventually(const Condition& condition) {
+  for (int i = 0; i < 1000; ++i) {
+    if (condition()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return false;
+}
+
 class TestServer {
  public:
   explicit TestServer(
