@@ -280,6 +280,7 @@ void keepDnsSockets(Core& core, const std::string& id) noexcept {
 
 task::Running startTask(Core& core, const Record& record, std::vector<task::Attacher> attachers) {
   base::ScopeExit undo{[&] { releaseRuntime(core, record); }};
+  task::Preparation shim = core.tasks.prepare(record.id, core.cgroupOf(record.id));
   base::faultPoint("start.network");
   Network network = joinNetwork(core, record);
   base::faultPoint("start.rootfs");
@@ -288,7 +289,7 @@ task::Running startTask(Core& core, const Record& record, std::vector<task::Atta
   task::StartRequest request = buildRequest(core, record, network, std::move(rootfs));
   request.attachers = std::move(attachers);
   base::faultPoint("start.task");
-  const task::Running running = core.tasks.start(std::move(request));
+  const task::Running running = core.tasks.start(std::move(request), std::move(shim));
   undo.dismiss();
   keepDnsSockets(core, record.id);
   return running;

@@ -141,31 +141,58 @@ void Tasks::Impl::sendStart(shim::Client& client, StartRequest& request, const s
   sendWithPlanFds(client, start, std::move(fds), plan.numbers());
 }
 
-Running Tasks::Impl::start(StartRequest request) {
-  if (find(request.id)) base::fail(base::Code::kConflict, "task {} exists already", request.id);
-  auto entry = std::make_shared<Entry>();
-  entry->id = request.id;
-  entry->cgroupPath = request.cgroupPath;
-  sys::removeTree(directory.get(), request.id);
-  entry->directory = sys::makeDirs(directory.get(), request.id, 0700);
-  shim::Program::Spawned spawned;
-  bool cgroupMade = false;
-  base::ScopeExit undo([&] { undoStart(*entry, spawned, cgroupMade); });
+Preparation::Preparation(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Preparation::Preparation(Preparation&&) noexcept = default;
+Preparation::~Preparation() = default;
 
-  shim::writeStatus(entry->directory.get(), request.cgroupPath);
-  // The shim comes up on another CPU while the plan is made.
-  spawned = program.spawn(request.id, entry->directory.get());
-  base::faultPoint("task.spawned");
+Preparation::State::~State() {
+  if (kept) return;
+  try {
+    shim();
+  } catch (const base::Error& error) {
+    base::log::debug("a shim that nobody waited for did not come up",
+                     {{"container", entry->id}, {"error", error.message()}});
+  }
+  impl.undoStart(*entry, spawned, cgroupMade);
+}
+
+shim::Program::Spawned& Preparation::State::shim() {
+  if (coming.valid()) spawned = coming.get();
+  return spawned;
+}
+
+std::unique_ptr<Preparation::State> Tasks::Impl::prepare(const std::string& id,
+                                                         const std::string& cgroupPath) {
+  if (find(id)) base::fail(base::Code::kConflict, "task {} exists already", id);
+  auto prepared = std::make_unique<Preparation::State>(*this);
+  Entry& entry = *prepared->entry;
+  entry.id = id;
+  entry.cgroupPath = cgroupPath;
+  sys::removeTree(directory.get(), id);
+  entry.directory = sys::makeDirs(directory.get(), id, 0700);
+  shim::writeStatus(entry.directory.get(), cgroupPath);
+  // A thread for it: whoever makes a process waits until that has executed its program.
+  prepared->coming = std::async(std::launch::async, [this, id, at = entry.directory.get()] {
+    return program.spawn(id, at);
+  });
+  return prepared;
+}
+
+Running Tasks::Impl::start(StartRequest request, Preparation::State& prepared) {
+  const std::shared_ptr<Entry> entry = prepared.entry;
   const oci::Resources none;
   const bool limited = request.spec.linux && request.spec.linux->resources;
   const cgroup::Group group =
       options.cgroups->create(request.cgroupPath, limited ? *request.spec.linux->resources : none);
-  cgroupMade = true;
+  prepared.cgroupMade = true;
   Pipes pipes = makePipes(request.stdio);
   {
     const spec::Plan launchPlan = plan(request, group, pipes);
-    sendStart(*spawned.client, request, launchPlan, group, pipes);
+    prepared.shim();
+    base::faultPoint("task.spawned");
+    sendStart(*prepared.spawned.client, request, launchPlan, group, pipes);
   }
+  shim::Program::Spawned& spawned = prepared.spawned;
   pipes = {};
   for (Attacher& attacher : request.attachers)
     attach(*entry, *spawned.client, shimwire::kTask, attacher, true);
@@ -173,7 +200,7 @@ Running Tasks::Impl::start(StartRequest request) {
   const shim::Answer answer = spawned.client->request(shimwire::make<shimwire::Go>());
   base::faultPoint("task.started");
   if (answer.reply.failed != 0) throw startError(answer.reply);
-  undo.dismiss();
+  prepared.kept = true;
 
   entry->running = {answer.reply.pid, base::Time{answer.reply.timeNs}};
   // Gone already: its exit is on the way, and a signal or exec finds nobody.

@@ -102,8 +102,15 @@ void Tasks::onExit(std::function<void(const Exit&)> callback) {
 std::vector<Recovered> Tasks::recover() {
   return impl_->recover();
 }
+Preparation Tasks::prepare(const std::string& id, const std::string& cgroupPath) {
+  return Preparation(impl_->prepare(id, cgroupPath));
+}
+Running Tasks::start(StartRequest request, Preparation preparation) {
+  return impl_->start(std::move(request), *preparation.state_);
+}
 Running Tasks::start(StartRequest request) {
-  return impl_->start(std::move(request));
+  Preparation preparation = prepare(request.id, request.cgroupPath);
+  return start(std::move(request), std::move(preparation));
 }
 Running Tasks::exec(ExecRequest request) {
   return impl_->exec(std::move(request));

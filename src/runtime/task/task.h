@@ -136,6 +136,20 @@ struct Options {
   std::string shimCgroup;
 };
 
+// A shim that comes up on another CPU while its caller makes the rest of a start ready. Dropped
+// unused, it is ended, and nothing of it stays; must not outlive its Tasks.
+class Preparation {
+ public:
+  struct State;
+  explicit Preparation(std::unique_ptr<State> state);
+  Preparation(Preparation&&) noexcept;
+  ~Preparation();
+
+ private:
+  friend class Tasks;
+  std::unique_ptr<State> state_;
+};
+
 // Thread-safe; operations on one task are serialised by the caller (the container's queue), exits
 // come at any time.
 class Tasks {
@@ -151,7 +165,11 @@ class Tasks {
   // Finds the shims of an earlier daemon: connects again, reads exit records. Before any start.
   std::vector<Recovered> recover();
 
+  // Does not wait for the shim. Error kConflict: the task exists already.
+  Preparation prepare(const std::string& id, const std::string& cgroupPath);
   // Returns once the program runs (execve done). StartError otherwise, and nothing stays behind.
+  // The preparation is for the request's id and cgroup.
+  Running start(StartRequest request, Preparation preparation);
   Running start(StartRequest request);
   // False: already gone.
   bool signal(const std::string& id, int signal);
@@ -175,8 +193,9 @@ class Tasks {
   // cgroup.
   void forget(const std::string& id);
 
+  struct Impl;  // tasks_impl.h
+
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

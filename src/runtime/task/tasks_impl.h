@@ -1,6 +1,7 @@
 // The inside of Tasks, shared by its source files.
 #pragma once
 
+#include <future>
 #include <map>
 #include <thread>
 
@@ -78,7 +79,8 @@ struct Tasks::Impl {
   void insert(const std::shared_ptr<Entry>& entry);
 
   // start.cc
-  Running start(StartRequest request);
+  std::unique_ptr<Preparation::State> prepare(const std::string& id, const std::string& cgroupPath);
+  Running start(StartRequest request, Preparation::State& prepared);
   spec::Plan plan(StartRequest& request, const cgroup::Group& group, Pipes& pipes) const;
   void sendStart(shim::Client& client, StartRequest& request, const spec::Plan& plan,
                  const cgroup::Group& group, const Pipes& pipes) const;
@@ -118,6 +120,22 @@ struct Tasks::Impl {
   std::function<void(const Exit&)> onExit GUARDED_BY(mutex);
   sys::Loop loop;
   std::thread watcher;
+};
+
+// What a start has made so far; takes it back unless `kept`.
+struct Preparation::State {
+  explicit State(Tasks::Impl& impl) : impl(impl), entry(std::make_shared<Entry>()) {}
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State();
+  shim::Program::Spawned& shim();  // waits for it; its error, once
+
+  Tasks::Impl& impl;
+  std::shared_ptr<Entry> entry;
+  std::future<shim::Program::Spawned> coming;
+  shim::Program::Spawned spawned;
+  bool cgroupMade = false;
+  bool kept = false;
 };
 
 }  // namespace task
