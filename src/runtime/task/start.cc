@@ -172,9 +172,8 @@ std::unique_ptr<Preparation::State> Tasks::Impl::prepare(const std::string& id,
   entry.directory = sys::makeDirs(directory.get(), id, 0700);
   shim::writeStatus(entry.directory.get(), cgroupPath);
   // A thread for it: whoever makes a process waits until that has executed its program.
-  prepared->coming = std::async(std::launch::async, [this, id, at = entry.directory.get()] {
-    return program.spawn(id, at);
-  });
+  prepared->coming = std::async(
+      std::launch::async, [this, id, at = entry.directory.get()] { return program.spawn(id, at); });
   return prepared;
 }
 
