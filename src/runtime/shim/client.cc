@@ -168,13 +168,16 @@ Client::Known Client::hello(int timeoutMs) {
 }
 
 void Client::watch(sys::Loop& loop, Handlers handlers) {
+  {
+    const base::Lock lock(mutex_);
+    loop_ = &loop;
+    watched_ = true;  // now, not when the loop comes to it: who reads in between reads forever
+  }
   loop.post([self = shared_from_this(), &loop, handlers = std::move(handlers)]() mutable {
     std::vector<std::vector<std::byte>> early;
     bool lost;
     {
       const base::Lock lock(self->mutex_);
-      self->loop_ = &loop;
-      self->watched_ = true;
       lost = self->lost_;
       early.swap(self->early_);
     }

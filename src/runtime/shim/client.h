@@ -72,6 +72,7 @@ class Client : public std::enable_shared_from_this<Client> {
   Known hello(int timeoutMs);
 
   // From now on the loop's thread reads; handlers run on it, beginning with what has come already.
+  // No other thread may be in await() when this is called: hand the client on afterwards.
   void watch(sys::Loop& loop, Handlers handlers);
   // No handler runs afterwards, unless one is running on the loop's thread right now. Any thread.
   void close();

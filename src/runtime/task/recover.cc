@@ -95,7 +95,6 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
     recovered.running = entry->running;
     {
       const base::Lock lock(entry->mutex);
-      entry->client = client;
       for (const auto& [target, exec] : entry->execs) recovered.execs.push_back(exec.id);
     }
     insert(entry);

@@ -23,11 +23,17 @@ class RecoverTest : public TaskTest {
     ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
     const pid_t daemon = fork();
     if (daemon == 0) {
-      const auto tasks = makeTasks();
-      script(*tasks);
-      char byte = 1;
-      if (::write(ready[1], &byte, 1) != 1) _exit(1);
-      for (;;) pause();
+      // Nothing may leave this block: there would be two processes running the tests.
+      try {
+        const auto tasks = makeTasks();
+        script(*tasks);
+        char byte = 1;
+        if (::write(ready[1], &byte, 1) != 1) _exit(1);
+        for (;;) pause();
+      } catch (const std::exception& error) {
+        dprintf(STDERR_FILENO, "the daemon failed: %s\n", error.what());
+        _exit(1);
+      }
     }
     ::close(ready[1]);
     char byte = 0;

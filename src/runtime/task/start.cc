@@ -205,12 +205,8 @@ Running Tasks::Impl::start(StartRequest request, Preparation::State& prepared) {
   // Gone already: its exit is on the way, and a signal or exec finds nobody.
   if (auto pidfd = sys::openPidfd(answer.reply.pid)) entry->pidfd = std::move(*pidfd);
   insert(entry);
-  {
-    const base::Lock lock(entry->mutex);
-    entry->client = spawned.client;
-  }
-  reapLater(std::move(spawned.process));
   watch(entry, spawned.client);
+  reapLater(std::move(spawned.process));
   return entry->running;
 }
 

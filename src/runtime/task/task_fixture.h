@@ -30,7 +30,8 @@ namespace task::testing {
 
 inline std::string programPath(const std::string& name) {
   const std::string self = sys::pathOf(sys::openAt(AT_FDCWD, "/proc/self/exe", O_PATH).get());
-  return self.substr(0, self.rfind("/unit/")) + "/bin/" + name;
+  const std::string folder = self.substr(0, self.rfind('/'));  // unit/ or bench/
+  return folder.substr(0, folder.rfind('/')) + "/bin/" + name;
 }
 
 // The exits that came, for waiting on.

@@ -93,7 +93,7 @@ struct Tasks::Impl {
   shim::Answer sendExec(Entry& entry, shim::Client& client, std::uint32_t target,
                         ExecRequest& request);
 
-  // watch.cc: on the loop's thread
+  // watch.cc. watch() hands the client on to whoever asks the entry; the others run on the loop.
   void watch(const std::shared_ptr<Entry>& entry, const std::shared_ptr<shim::Client>& client);
   void reapLater(sys::Child process);
   void onExited(Entry& entry, const shimwire::Exited& exited);

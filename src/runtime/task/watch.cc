@@ -19,7 +19,10 @@ void Tasks::Impl::watch(const std::shared_ptr<Entry>& entry,
     onDetached(*entry, number, byKeys);
   };
   handlers.lost = [this, entry] { onLost(entry); };
+  // Nobody else gets hold of a client that is not watched yet.
+  const base::Lock lock(entry->mutex);
   client->watch(loop, std::move(handlers));
+  entry->client = client;
 }
 
 // The shim is our child as long as this daemon lives.
@@ -125,10 +128,6 @@ bool Tasks::Impl::reconnect(const std::shared_ptr<Entry>& entry) {
     return false;
   }
   base::log::warn("reconnected to a shim that had hung up", {{"container", entry->id}});
-  {
-    const base::Lock lock(entry->mutex);
-    entry->client = client;
-  }
   watch(entry, client);
   return true;
 }

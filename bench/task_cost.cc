@@ -1,5 +1,5 @@
-// What a task costs: time to start, memory while idle, log throughput. Prints numbers; fails only
-// far beyond budget.
+// What a task costs: time to start, memory while idle, log throughput. Prints numbers and judges
+// none of them: build/ci/bench/task_cost (needs root).
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -60,7 +60,6 @@ TEST_F(TaskCostTest, StartAndExec) {
       "start: median %.2f ms, best %.2f; exec: median %.2f ms, best %.2f; exec to its exit: median "
       "%.2f\n",
       starts[15], starts[0], execs[15], execs[0], whole[15]);
-  EXPECT_LT(starts[0], 50);
 }
 
 TEST_F(TaskCostTest, FiftyIdleTasks) {
@@ -79,7 +78,6 @@ TEST_F(TaskCostTest, FiftyIdleTasks) {
   }
   printf("50 idle shims: %.1f kB PSS each (most %ld), RSS %.1f, private dirty %.1f\n", pss / 50.0,
          most, rss / 50.0, dirty / 50.0);
-  EXPECT_LE(pss / 50, 64);
 }
 
 TEST_F(TaskCostTest, MemoryComesBackAfterABurst) {
@@ -91,7 +89,6 @@ TEST_F(TaskCostTest, MemoryComesBackAfterABurst) {
   const long anonymous = memoryOf(shimOf("burst"), "Anonymous");
   printf("after 300,000 lines: %ld kB PSS, %ld anonymous\n", memoryOf(shimOf("burst"), "Pss"),
          anonymous);
-  EXPECT_LE(anonymous, 48);
 }
 
 TEST_F(TaskCostTest, LogOfTwoHundredMegabytes) {
