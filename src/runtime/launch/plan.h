@@ -76,8 +76,9 @@ struct MountOption {
   Text value;  // absent: a flag
 };
 
-// Targets are walked inside the rootfs (openat2 RESOLVE_IN_ROOT; a walk of our own on kernels or
-// filters without it); what is missing is made: a directory, or an empty file when `fd` is a file.
+// Targets are walked inside the rootfs by openat2 RESOLVE_IN_ROOT and by nothing else: where a
+// filter forbids it the start fails. What is missing is made: a directory, or an empty file when
+// `fd` is a file.
 struct Mount {
   MountKind kind;
   std::uint32_t flags;  // kMount*

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 
@@ -58,14 +59,25 @@ class Copier {
     const auto [known, first] = links_.try_emplace({node.status.st_dev, node.status.st_ino}, path);
     if (first) return false;
     const auto [above, base] = splitPath(known->second);
-    // Opened by ourselves, without links on the way: nobody else works in `to`.
-    const sys::Fd parent = sys::openAt(root_, above.empty() ? "." : std::string(above),
-                                       O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    const sys::Fd parent = openMade(above);
     if (::linkat(parent.get(), std::string(base).c_str(), to, node.name.c_str(), 0) < 0) {
       base::failErrno(errno, "link", "/" + path);
     }
     ++record.entries;
     return true;
+  }
+
+  // A directory of the copy: by descriptors, a component at a time, so that no link leads elsewhere
+  // and no path is too long.
+  sys::Fd openMade(std::string_view path) const {
+    sys::Fd at = sys::openAt(root_, ".", O_PATH | O_DIRECTORY);
+    while (!path.empty()) {
+      const size_t end = std::min(path.find('/'), path.size());
+      at = sys::openAt(at.get(), std::string(path.substr(0, end)),
+                       O_PATH | O_DIRECTORY | O_NOFOLLOW);
+      path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    return at;
   }
 
   void copyFile(int from, int to, const std::string& path, const Node& node) {

@@ -206,6 +206,20 @@ TEST(Copy, TakesEverythingAlong) {
   EXPECT_THROW(copyTree(root.fd(), copy.fd(), {}), base::Error) << "nothing is overwritten";
 }
 
+TEST(Copy, LinksAcrossDirectoriesBeyondTheLongestPath) {
+  TemporaryDirectory root, copy;
+  const std::string name(200, 'd');
+  sys::Fd at = sys::openAt(root.fd(), ".", O_RDONLY | O_DIRECTORY);
+  for (int depth = 0; depth < 30; ++depth) {
+    ASSERT_EQ(::mkdirat(at.get(), name.c_str(), 0755), 0);
+    at = sys::openAt(at.get(), name, O_RDONLY | O_DIRECTORY);
+  }
+  const sys::Fd file = sys::openAt(at.get(), "first", O_WRONLY | O_CREAT, 0644);
+  ASSERT_EQ(::linkat(at.get(), "first", root.fd(), "second", 0), 0);
+  copyTree(root.fd(), copy.fd(), {});
+  EXPECT_EQ(sys::statAt(copy.fd(), "second").st_nlink, 2u);
+}
+
 TEST(Changes, OfTwoTrees) {
   TemporaryDirectory before, after;
   fill(before, everything());
