@@ -43,9 +43,11 @@ void collect(const Bridge& bridge, Elements& elements) {
   const Value name = Value().interface(bridge.name);
   elements.add(sets.bridges, {.key = name});
   const bool talk = bridge.icc;
-  elements.add(sets.same,
-               {.key = Value().interface(bridge.name).interface(bridge.name),
-                .verdict = Verdict{talk ? Verdict::Kind::kAccept : Verdict::Kind::kDrop, {}}});
+  const Value pair = Value().interface(bridge.name).interface(bridge.name);
+  elements.add(sets.pairs, {.key = pair});
+  elements.add(
+      sets.same,
+      {.key = pair, .verdict = Verdict{talk ? Verdict::Kind::kAccept : Verdict::Kind::kDrop, {}}});
   if (bridge.internal) elements.add(sets.internal, {.key = name});
   if (bridge.direct) elements.add(sets.direct, {.key = name});
   if (bridge.masquerade && !bridge.internal) elements.add(sets.masquerade, {.key = name});

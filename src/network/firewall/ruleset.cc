@@ -43,6 +43,7 @@ Sets makeSets() {
       .masquerade = {"masquerade", link, {}},
       .snat = {"snat_to", link, {Type::kIpv4}},
       .same = {"same", {Type::kInterface, Type::kInterface}, {Type::kVerdict}},
+      .pairs = {"pairs", {Type::kInterface, Type::kInterface}, {}},
       .selves4 = {"selves4", {Type::kIpv4, Type::kIpv4}, {}},
       .ports4 = portSets(Type::kIpv4, "4"),
       .ports6 = portSets(Type::kIpv6, "6"),
@@ -126,14 +127,14 @@ void writePostrouting(Writer& writer, const Sets& sets) {
   // A guest that reaches its own bridge by a published port: the answer must come back this way.
   Rule hairpin;
   hairpin.conntrack(NFT_CT_STATUS, 8).mask(8, 8, IPS_DST_NAT).differs(8, number32(0));
-  writer.rule(hairpin.inputName(0).outputName(4).in(sets.same.name, 0).masquerade());
+  writer.rule(hairpin.inputName(0).outputName(4).in(sets.pairs.name, 0).masquerade());
   // The same where br_netfilter translates on the bridge: the input interface is not known there,
   // and only a guest that reaches itself needs a new source (all other answers pass the bridge
   // again).
   Rule self;
   self.conntrack(NFT_CT_STATUS, 8).mask(8, 8, IPS_DST_NAT).differs(8, number32(0));
   writer.rule(self.family(false).source4(0).destination4(1).in(sets.selves4.name, 0).masquerade());
-  writer.rule(Rule().inputName(0).outputName(4).in(sets.same.name, 0).accept());
+  writer.rule(Rule().inputName(0).outputName(4).in(sets.pairs.name, 0).accept());
   writer.rule(Rule().family(false).inputName(0).map(sets.snat.name, 0, 8).snat(false, 8));
   writer.rule(Rule().inputName(0).in(sets.masquerade.name, 0).masquerade());
 }
@@ -195,7 +196,7 @@ const std::vector<OwnedSet>& allSets() {
     const Sets& sets = Sets::instance();
     std::vector<OwnedSet> list;
     for (const SetSpec* set : {&sets.bridges, &sets.internal, &sets.direct, &sets.masquerade,
-                               &sets.snat, &sets.same, &sets.selves4}) {
+                               &sets.snat, &sets.same, &sets.pairs, &sets.selves4}) {
       list.push_back({NFPROTO_INET, set});
     }
     for (const PortSets* ports : {&sets.ports4, &sets.ports6}) {

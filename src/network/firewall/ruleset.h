@@ -24,7 +24,8 @@ struct Sets {
   SetSpec masquerade;  // bridges whose guests leave under the host's address
   SetSpec snat;        // bridge -> address they leave under instead
   SetSpec same;        // in . out of one bridge -> accept, or drop without icc
-  SetSpec selves4;     // address . same address of each guest
+  SetSpec pairs;    // the same keys: kernels before 6.5 look nothing up in a map without its value
+  SetSpec selves4;  // address . same address of each guest
   PortSets ports4, ports6;
   // ---- bridge; by port names alone: "meta ibrname" is a module that not every kernel has
   SetSpec guests;                       // host ends of cables
