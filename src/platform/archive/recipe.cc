@@ -21,8 +21,19 @@ constexpr size_t kRawRecord = 64 << 10;
 constexpr std::uint64_t kMaxReplaced = 64u << 20;
 constexpr std::uint64_t kMaxPath = 4096;
 
+// The library takes SSE4.2 for a sign of carry-less multiplication, which many virtual processors
+// (x86-64-v2) do not have.
+bool multipliesCarryless() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("pclmul") != 0;
+#else
+  return true;
+#endif
+}
+
 std::uint64_t crc64(std::uint64_t crc, std::span<const char> bytes) {
-  return crc64_ecma_refl(crc, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  static const auto compute = multipliesCarryless() ? crc64_ecma_refl : crc64_ecma_refl_base;
+  return compute(crc, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
 }
 
 void putNumber(std::string& to, std::uint64_t value) {
