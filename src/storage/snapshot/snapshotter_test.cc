@@ -515,7 +515,7 @@ TEST(MakeSnapshotter, DeepDataRoot) {
   std::string path = directory.path() + "/data";
   while (path.size() < 300) path += "/" + std::string(50, 'd');
   store::Store store(directory.path());
-  for (const auto kind : {Kind::kOverlay, Kind::kOverlayOld}) {
+  for (const auto kind : {Kind::kAuto, Kind::kOverlayOld}) {
     const auto snapshots = makeSnapshotter({path, kind}, store);
     snapshots->prepareWritable("c", {});
     sys::writeAtomic(snapshots->open("c").get(), "f", "x", 0600);
