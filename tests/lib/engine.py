@@ -37,10 +37,18 @@ class Answer:
         return json.loads(self.text)
 
 
+def within_etc(folder):
+    """A daemon that sees the files of `folder` over those of /etc: hosts, docker/certs.d. Nobody else does."""
+    return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c',
+            'mount -t overlay overlay -o "lowerdir=$1:/etc" /etc && mount --bind "$1/docker/certs.d" /etc/docker/certs.d && shift && exec "$@"',
+            'sh', str(folder)]
+
+
 class Engine:
     count = 0
 
-    def __init__(self, args=(), faults='', env=None, bip=None):
+    def __init__(self, args=(), faults='', env=None, bip=None, prefix=()):
+        """`prefix`: a command that ends by executing its arguments, such as within_etc()."""
         Engine.count += 1
         self.root = tempfile.mkdtemp(prefix='sampan-test-', dir='/var/lib')
         os.chmod(self.root, 0o711)
@@ -48,7 +56,7 @@ class Engine:
         self.socket = self.run + '/sampan.sock'
         self.host = 'unix://' + self.socket
         self.bip = bip or f'10.{200 + os.getpid() % 50}.{Engine.count % 250}.1/24'
-        self.args, self.extra_env = list(args), dict(env or {})
+        self.args, self.extra_env, self.prefix = list(args), dict(env or {}), list(prefix)
         self.log_path = self.root + '/daemon.log'
         self.process = None
         self.start(faults=faults)
@@ -61,7 +69,7 @@ class Engine:
             env['SAMPAN_FAULT'] = faults
         log = open(self.log_path, 'ab')
         self.process = subprocess.Popen(
-            [BIN + '/sampand', '-H', self.host, '--data-root', self.root + '/data', '--exec-root', self.run + '/exec',
+            [*self.prefix, BIN + '/sampand', '-H', self.host, '--data-root', self.root + '/data', '--exec-root', self.run + '/exec',
              '--pidfile', self.run + '/pid', '--bip', self.bip, '--debug', '--insecure-registry', '127.0.0.0/8', *self.args],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True)
         log.close()

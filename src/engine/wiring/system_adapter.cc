@@ -45,6 +45,15 @@ void fillCgroups(dockerapi::Info& info, const sys::HostFacts& host) {
   info.cgroupVersion = host.cgroups == sys::CgroupVersion::kV2 ? "2" : "1";
 }
 
+// Whoever may ask for the daemon's settings is not told its passwords.
+std::string withoutCredentials(const std::string& url) {
+  const auto scheme = url.find("://");
+  const size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const auto at = url.substr(0, url.find('/', begin)).rfind('@');
+  if (at == std::string::npos || at < begin) return url;
+  return url.substr(0, begin) + "xxxxx:xxxxx" + url.substr(at);
+}
+
 void fillRegistries(dockerapi::Info& info, const Config& config) {
   dockerapi::RegistryServiceConfig registries;
   dockerapi::IndexInfo hub;
@@ -149,8 +158,8 @@ dockerapi::Info SystemAdapter::info() {
   info.ncpu = host.cpus;
   info.memTotal = host.memory;
   info.dockerRootDir = config_.dataRoot;
-  info.httpProxy = config_.proxy.httpProxy;
-  info.httpsProxy = config_.proxy.httpsProxy;
+  info.httpProxy = withoutCredentials(config_.proxy.httpProxy);
+  info.httpsProxy = withoutCredentials(config_.proxy.httpsProxy);
   info.noProxy = config_.proxy.noProxy;
   info.name = host.hostname;
   info.labels = config_.labels;

@@ -21,6 +21,7 @@ namespace content {
 namespace {
 
 constexpr std::time_t kPartialLife = 7 * 24 * 3600;
+constexpr off_t kWorthKeeping = 64 << 10;  // less is fetched again sooner than looked after
 
 const store::Schema& schema() {
   static const store::Schema kSchema{
@@ -108,6 +109,10 @@ std::string blobName(const base::Digest& digest) {
   return std::string(digest.algorithm()) + "/" + std::string(digest.hex());
 }
 
+std::string partialName(const base::Digest& digest) {
+  return std::string(digest.algorithm()) + "-" + std::string(digest.hex());
+}
+
 Store::Impl::Impl(const std::string& dataRoot, store::Store& store)
     : database(store), path(dataRoot + "/content") {
   root = openDirectory(AT_FDCWD, path);
@@ -119,11 +124,17 @@ Store::Impl::Impl(const std::string& dataRoot, store::Store& store)
   sweepPartials();
 }
 
-// Before anybody else works here: what is not recorded was never promised to anybody.
+// Before anybody else works here: what is not recorded was never promised to anybody. Big ones, the
+// layers of a pull that the daemon did not outlive, become partial downloads that lack nothing.
 void Store::Impl::sweep() {
   auto rows = presentRows(database);
   eachFile(blobs.get(), [&](const base::Digest& digest, const std::string& name) {
-    if (rows.erase(digest) == 0) sys::removeFile(blobs.get(), name);
+    if (rows.erase(digest) > 0) return;
+    const auto status = sys::statAtIfExists(blobs.get(), name);
+    const bool kept =
+        status && status->st_size >= kWorthKeeping &&
+        ::renameat(blobs.get(), name.c_str(), partials.get(), partialName(digest).c_str()) == 0;
+    if (!kept) sys::removeFile(blobs.get(), name);
   });
   if (rows.empty()) return;
   for (const auto& digest : rows)

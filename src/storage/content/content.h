@@ -12,7 +12,8 @@
 // a Reader, never a path: a blob may be dropped and live on at its origin. Thread-safe.
 //
 // On disk: <dataRoot>/content/blobs/<algorithm>/<hex>, content/partial/<algorithm>-<hex> (kept for
-// resuming, a week). Rows: content_blob, content_lease, content_reference.
+// resuming, a week; so are big blobs whose pull the daemon did not outlive). Rows: content_blob,
+// content_lease, content_reference.
 #pragma once
 
 #include <cstdint>

@@ -294,8 +294,27 @@ TEST_F(ContentTest, PartialThatWasDamagedOnDiskIsFoundOut) {
   EXPECT_EQ(content_->ingest(*lease, digest, bytes.size())->offset(), 0u);
 }
 
+TEST_F(ContentTest, WholeBlobsWithoutARowAreTakenUpAgainAfterRestart) {
+  const auto big = bytesOf(100'000);
+  {
+    const auto lease = content_->lease("pull");
+    content_->put(*lease, big);
+    content_->put(*lease, "small");
+  }
+  reopen();
+  EXPECT_THAT(blobs(), IsEmpty());
+  EXPECT_EQ(partials().size(), 1u);
+  const auto lease = content_->lease("pull");
+  const auto in = content_->ingest(*lease, crypto::digestOf(big), big.size());
+  EXPECT_EQ(in->offset(), big.size());
+  record(in->finish());
+  EXPECT_EQ(content_->read(crypto::digestOf(big)), big);
+}
+
 TEST_F(ContentTest, OldPartialsGo) {
-  content_->ingest(*content_->lease("test"), crypto::digestOf("x"), 1);
+  content_->ingest(*content_->lease("test"), crypto::digestOf("y"), 1);
+  EXPECT_THAT(partials(), IsEmpty());  // nothing to go on from
+  content_->ingest(*content_->lease("test"), crypto::digestOf("xy"), 2)->writeText("x");
   const timespec old[2] = {{1, 0}, {1, 0}};
   ASSERT_EQ(::utimensat(AT_FDCWD, (path_ + "/content/partial/" + partials().at(0)).c_str(), old, 0),
             0);

@@ -39,6 +39,8 @@ struct Store::Impl {
 
 // "sha256/<hex>"
 std::string blobName(const base::Digest& digest);
+// "sha256-<hex>", of a download that has begun.
+std::string partialName(const base::Digest& digest);
 
 std::unique_ptr<Ingest> makeIngest(Store::Impl& impl, Lease& lease, const base::Digest& digest,
                                    std::optional<std::uint64_t> size);

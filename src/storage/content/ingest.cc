@@ -27,15 +27,15 @@ class FileIngest : public Ingest {
         lease_(lease),
         expected_(digest),
         size_(size),
-        name_(digest.empty() ? "new-" + base::randomHex(8)
-                             : std::string(digest.algorithm()) + "-" + std::string(digest.hex())),
+        name_(digest.empty() ? "new-" + base::randomHex(8) : partialName(digest)),
         fd_(sys::openAt(impl.partials.get(), name_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)),
         hasher_(digest.empty() ? crypto::Algorithm::kSha256 : crypto::algorithmOf(digest)) {
     resume();
   }
 
   ~FileIngest() override {
-    if (expected_.empty() && fd_.valid()) removeQuietly();  // nobody could ask for it again
+    // Nobody could ask for it again, or there is nothing to go on from.
+    if (fd_.valid() && (expected_.empty() || offset_ == 0)) removeQuietly();
     if (!expected_.empty()) impl_.endIngest(expected_);
   }
 
@@ -55,6 +55,8 @@ class FileIngest : public Ingest {
   }
 
   void restart() override {
+    if (!fd_.valid())  // finish() or write() threw it away
+      fd_ = sys::openAt(impl_.partials.get(), name_, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (::ftruncate(fd_.get(), 0) < 0) base::failErrno(errno, "truncate", label());
     if (::lseek(fd_.get(), 0, SEEK_SET) < 0) base::failErrno(errno, "seek", label());
     hasher_.finish();

@@ -2,6 +2,7 @@
 // connections that break are taken up again where they ended.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <memory>
 
@@ -21,9 +22,13 @@ class BlobStream : public archive::Source {
  public:
   BlobStream(registry::Repository& repository, const base::Digest& digest, std::int64_t size,
              content::Ingest& ingest, BlobProgress progress, base::StopToken stop);
+  // An error is final: whoever reads on gets it again.
   size_t read(std::span<char> into) override;
+  // What reading ended with, if that was an error.
+  std::exception_ptr failure() const { return failure_; }
 
  private:
+  size_t readOnce(std::span<char> into);
   void connect();
   bool retry(const base::Error& error);  // false: given up
 
@@ -36,7 +41,8 @@ class BlobStream : public archive::Source {
   std::unique_ptr<registry::BlobReader> reader_;
   std::uint64_t skip_ = 0;  // bytes of the answer that are here already
   int failures_ = 0;
-  std::int64_t last_report_ = 0;
+  std::exception_ptr failure_;
+  std::int64_t last_report_;
 };
 
 }  // namespace image

@@ -5,7 +5,7 @@
 #include "platform/archive/compression.h"
 #include "platform/base/error.h"
 #include "platform/base/ids.h"
-#include "storage/image/blob_stream.h"
+#include "platform/base/log.h"
 
 namespace image {
 namespace {
@@ -104,14 +104,7 @@ void LayerPull::pullLayer(size_t index) {
   if (ingest && ingest->offset() == 0 && parts_.layers.independent()) {
     layers_[index] = stream(index, *ingest);
   } else {
-    if (ingest) {
-      BlobStream rest(repository_, blob.digest, blob.size, *ingest,
-                      {[&](std::int64_t current) { say(index, "Downloading", current); }, {}},
-                      stop_.token());
-      archive::drain(rest);
-      say(index, "Verifying Checksum");
-      ingest->finish();
-    }
+    if (ingest) resume(index, *ingest);
     say(index, "Download complete");
     if (!parts_.layers.independent()) return;
     say(index, "Extracting", blob.size);
@@ -121,29 +114,59 @@ void LayerPull::pullLayer(size_t index) {
   say(index, "Pull complete");
 }
 
+BlobProgress LayerPull::progressOf(size_t index) {
+  BlobProgress progress;
+  progress.downloaded = [this, index](std::int64_t current) { say(index, "Downloading", current); };
+  progress.retrying = [this, index](int seconds) {
+    say(index, fmt::format("Retrying in {} second{}", seconds, seconds == 1 ? "" : "s"));
+  };
+  return progress;
+}
+
+// The rest of what an earlier pull began.
+void LayerPull::resume(size_t index, content::Ingest& ingest) {
+  const oci::Descriptor& blob = manifest_.layers[index];
+  const bool begun = ingest.offset() > 0;
+  for (bool again = begun;; again = false) {
+    BlobStream rest(repository_, blob.digest, blob.size, ingest, progressOf(index), stop_.token());
+    archive::drain(rest);
+    say(index, "Verifying Checksum");
+    try {
+      ingest.finish();
+      return;
+    } catch (const base::Error& error) {
+      // What was here may have been damaged, which the registry is not to blame for.
+      if (!again || error.code() != Code::kDataLoss) throw;
+      base::log::warn("a partial download was damaged: it begins anew",
+                      {{"digest", blob.digest.str()}, {"error", error.message()}});
+      ingest.restart();
+    }
+  }
+}
+
 // Download, verification, inflation and unpacking as one pipeline; the bytes go to the content
 // store on their way.
 Layer LayerPull::stream(size_t index, content::Ingest& ingest) {
   const oci::Descriptor& blob = manifest_.layers[index];
-  BlobProgress progress;
-  progress.downloaded = [&](std::int64_t current) { say(index, "Downloading", current); };
-  progress.retrying = [&](int seconds) {
-    say(index, fmt::format("Retrying in {} second{}", seconds, seconds == 1 ? "" : "s"));
-  };
-  BlobStream compressed(repository_, blob.digest, blob.size, ingest, progress, stop_.token());
+  BlobStream compressed(repository_, blob.digest, blob.size, ingest, progressOf(index),
+                        stop_.token());
   Layer layer;
   std::exception_ptr failure;
+  bool damaged = false;
   {
     const archive::Detected plain = archive::inflateDetected(compressed);
     archive::PipelinedSource ahead(*plain.plain);
     try {
       layer = parts_.layers.unpack(lease_, ahead, diff_ids_[index], stop_.token());
     } catch (const base::Error& error) {
-      // Damage that unpacking met is first of all a wrong digest, if it is one.
-      if (error.code() != Code::kInvalidArgument && error.code() != Code::kDataLoss) throw;
       failure = std::current_exception();
+      damaged = error.code() == Code::kInvalidArgument || error.code() == Code::kDataLoss;
     }
   }
+  // Not before here: the thread that reads ahead has ended.
+  if (compressed.failure()) std::rethrow_exception(compressed.failure());
+  // Damage that unpacking met is first of all a wrong digest, if it is one.
+  if (failure && !damaged) std::rethrow_exception(failure);
   archive::drain(compressed);
   say(index, "Verifying Checksum");
   ingest.finish();

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "api/oci/image_spec.h"
+#include "storage/image/blob_stream.h"
 #include "storage/image/parts.h"
 
 namespace image {
@@ -26,8 +27,9 @@ class LayerPull {
   void work();
   void pullLayer(size_t index);
   void unpackSequentially();
+  BlobProgress progressOf(size_t index);
   Layer stream(size_t index, content::Ingest& ingest);
-  void download(size_t index);
+  void resume(size_t index, content::Ingest& ingest);
   Layer unpackStored(size_t index, const snapshot::Stack* below);
   std::unique_ptr<archive::Source> openPlain(size_t index) const;
   void say(size_t index, const std::string& status, std::int64_t current = 0, bool detail = true);

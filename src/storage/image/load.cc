@@ -158,8 +158,7 @@ void Loader::collectIndex(const oci::Index& index, const std::vector<std::string
       checkDocument(body, descriptor.mediaType);
       const auto inner = json::parse<oci::Index>(body);
       oci::Index chosen;
-      chosen.manifests.push_back(
-          choosePlatform(inner, oci::Platform::host().normalized(), "the archive"));
+      chosen.manifests.push_back(choosePlatform(inner, oci::Platform::host().normalized()));
       collectIndex(chosen, names, below, depth + 1, wanted);
       continue;
     }

@@ -45,6 +45,10 @@ oci::Image parseConfig(const std::string& raw) {
   if (config.rootfs.type != "layers")
     base::fail(base::Code::kInvalidArgument, "image config: rootfs.type is \"{}\", not \"layers\"",
                config.rootfs.type);
+  const auto filled = std::count_if(config.history.begin(), config.history.end(),
+                                    [](const oci::History& step) { return !step.emptyLayer; });
+  if (static_cast<size_t>(filled) > config.rootfs.diffIds.size())
+    base::fail(base::Code::kInvalidArgument, "too many non-empty layers in History section");
   return config;
 }
 

@@ -4,9 +4,11 @@
 
 #include "platform/base/error.h"
 #include "platform/base/ids.h"
+#include "platform/base/log.h"
 #include "platform/json/json.h"
 #include "platform/json/value.h"
 #include "storage/image/layer_pull.h"
+#include "storage/image/retry.h"
 
 namespace image {
 namespace {
@@ -29,8 +31,10 @@ struct Fetched {
     base::fail(Code::kNotFound, "manifest for {} not found: {}", reference.familiar(),
                error.message());
   }
-  if (error.status == 401 || error.status == 403 || error.word == "NAME_UNKNOWN" ||
-      error.word == "DENIED") {
+  if (error.word == "NAME_UNKNOWN")
+    base::fail(Code::kNotFound, "repository {} not found: {}", reference.familiarName(),
+               error.message());
+  if (error.status == 401 || error.status == 403 || error.word == "DENIED") {
     base::fail(
         Code::kNotFound,
         "pull access denied for {}, repository does not exist or may require 'docker login': {}",
@@ -43,18 +47,25 @@ struct Fetched {
 Fetched fetchTop(std::vector<std::unique_ptr<registry::Repository>>& sources,
                  const oci::Reference& reference, const base::StopToken& stop) {
   const std::string what = reference.digest().empty() ? reference.tag() : reference.digest().str();
-  for (size_t i = 0;; ++i) {
+  Fetched fetched;
+  for (size_t i = 0; i + 1 < sources.size(); ++i) {
     try {
-      Fetched fetched;
       fetched.repository = sources[i].get();
       fetched.top = sources[i]->manifest(what, stop);
       return fetched;
-    } catch (const registry::RegistryError& error) {
-      if (i + 1 == sources.size()) throwPullError(error, reference);
     } catch (const base::Error& error) {
-      if (i + 1 == sources.size() || error.code() == Code::kCancelled) throw;
+      if (error.code() == Code::kCancelled) throw;
+      base::log::warn("a mirror was passed over",
+                      {{"image", reference.familiar()}, {"error", error.message()}});
     }
   }
+  fetched.repository = sources.back().get();
+  try {
+    fetched.top = retried([&] { return sources.back()->manifest(what, stop); }, stop);
+  } catch (const registry::RegistryError& error) {
+    throwPullError(error, reference);
+  }
+  return fetched;
 }
 
 oci::Platform wantedPlatform(const std::optional<Platform>& platform) {
@@ -83,30 +94,33 @@ std::string fetchConfig(registry::Repository& repository, const oci::Descriptor&
   auto ingest = content.ingest(lease, config.digest, static_cast<std::uint64_t>(config.size));
   if (ingest) {
     ingest->restart();
-    const auto reader = repository.blob(config.digest, 0, stop);
-    std::vector<char> buffer(64 * 1024);
-    while (const size_t n = reader->read(buffer))
-      ingest->write(std::span<const char>(buffer.data(), n));
+    BlobStream stream(repository, config.digest, config.size, *ingest, {}, stop);
+    archive::drain(stream);
     ingest->finish();
   }
   blobs.push_back({config.digest, static_cast<std::uint64_t>(config.size)});
   return content.read(config.digest, static_cast<size_t>(kMaxConfig));
 }
 
+// Docker pulls what has no list of platforms whatever it was asked for, and says so.
 void checkPlatform(const oci::Image& config, const std::optional<Platform>& platform,
-                   const oci::Reference& reference) {
+                   const oci::Reference& reference, const ProgressSink& progress) {
+  if (!config.os.empty() && config.os != "linux") {
+    base::fail(Code::kInvalidArgument,
+               "image operating system \"{}\" cannot be used on this platform: operating system is "
+               "not supported",
+               config.os);
+  }
   if (!platform || platform->architecture.empty()) return;
   const oci::Platform wanted = wantedPlatform(platform);
   oci::Platform actual;
   actual.os = config.os;
   actual.architecture = config.architecture;
   actual.variant = config.variant;
-  if (!oci::platformRank(wanted, actual.normalized())) {
-    base::fail(Code::kNotFound,
-               "image with reference {} was found but does not match the specified platform: "
-               "wanted {}, actual: {}",
-               reference.familiar(), wanted.str(), actual.str());
-  }
+  if (oci::platformRank(wanted, actual.normalized())) return;
+  progress({"", fmt::format("WARNING: image with reference {} was found but its platform ({}) does "
+                            "not match the specified platform ({})",
+                            reference.familiar(), actual.str(), wanted.str())});
 }
 
 std::vector<std::pair<std::string, oci::Descriptor>> namesOf(const oci::Reference& reference,
@@ -119,22 +133,80 @@ std::vector<std::pair<std::string, oci::Descriptor>> namesOf(const oci::Referenc
   return names;
 }
 
-void resolveIndex(Fetched& fetched, const oci::Platform& wanted, const oci::Reference& reference,
-                  const base::StopToken& stop) {
+void resolveIndex(Fetched& fetched, const oci::Platform& wanted, const base::StopToken& stop) {
   checkDocument(fetched.top.body, fetched.top.mediaType);
   if (!oci::media::isIndex(fetched.top.mediaType)) return;
   const auto index = json::parse<oci::Index>(fetched.top.body);
-  const oci::Descriptor chosen = choosePlatform(index, wanted, reference.familiar());
-  fetched.chosen = fetched.repository->manifest(chosen.digest.str(), stop);
+  const oci::Descriptor chosen = choosePlatform(index, wanted);
+  fetched.chosen =
+      retried([&] { return fetched.repository->manifest(chosen.digest.str(), stop); }, stop);
   checkDocument(fetched.chosen->body, fetched.chosen->mediaType);
 }
 
-void sayStatus(const ProgressSink& progress, const oci::Reference& reference,
-               const base::Digest& digest, bool newer) {
-  progress({"", "Digest: " + digest.str()});
-  progress({"", std::string(newer ? "Status: Downloaded newer image for "
-                                  : "Status: Image is up to date for ") +
-                    reference.familiar()});
+void sayStatus(const ProgressSink& progress, const std::string& name, bool newer) {
+  progress(
+      {"", (newer ? "Status: Downloaded newer image for " : "Status: Image is up to date for ") +
+               name});
+}
+
+// True: something was downloaded.
+bool pullOne(Parts& parts, const oci::Reference& reference, const std::optional<Platform>& platform,
+             const registry::Credentials& credentials, const ProgressSink& progress,
+             const base::StopToken& stop) {
+  auto sources = parts.registries.pullSources(reference.domain(), reference.path(), credentials);
+  Fetched fetched = fetchTop(sources, reference, stop);
+  progress({reference.digest().empty() ? reference.tag() : reference.str(),
+            "Pulling from " + reference.path()});
+  resolveIndex(fetched, wantedPlatform(platform), stop);
+
+  const std::shared_lock making(parts.making);
+  const auto lease = parts.content.lease("pull " + reference.str());
+  NewImage image;
+  image.origin = reference.name();
+  image.names = namesOf(reference, fetched.top);
+  image.blobs.push_back(parts.content.put(*lease, fetched.top.body));
+  if (fetched.chosen) image.blobs.push_back(parts.content.put(*lease, fetched.chosen->body));
+  const auto manifest = json::parse<oci::Manifest>(fetched.image().body);
+  image.rawConfig =
+      fetchConfig(*fetched.repository, manifest.config, *lease, parts.content, image.blobs, stop);
+  image.id = manifest.config.digest;
+  const oci::Image config = parseConfig(image.rawConfig);
+  checkPlatform(config, platform, reference, progress);
+  if (config.rootfs.diffIds.size() != manifest.layers.size() ||
+      manifest.layers.size() > kMaxLayers) {
+    base::fail(Code::kInvalidArgument,
+               "layers from manifest don't match image configuration: {} and {}",
+               manifest.layers.size(), config.rootfs.diffIds.size());
+  }
+  const auto named = parts.catalog.nameOf(reference.familiar());
+  const bool known = named && named->image == image.id &&
+                     named->target.digest == fetched.top.digest && parts.catalog.find(image.id);
+  if (!known) {
+    std::set<base::Digest> digests(config.rootfs.diffIds.begin(), config.rootfs.diffIds.end());
+    const auto held = parts.busy.hold(std::move(digests), stop);
+    LayerPull layers(parts, *fetched.repository, *lease, manifest, config.rootfs.diffIds, progress,
+                     stop);
+    image.layers = layers.run();
+    for (content::Finished& blob : layers.blobs()) image.blobs.push_back(std::move(blob));
+    commitImage(parts, std::move(image),
+                imageEvent("pull", reference.familiar(), reference.familiarName()));
+  }
+  progress({"", "Digest: " + fetched.top.digest.str()});
+  return !known;
+}
+
+// What a refused image brought along is of no use to anybody. What a broken connection left is: the
+// next pull goes on from there.
+bool pullCleanly(Parts& parts, const oci::Reference& reference,
+                 const std::optional<Platform>& platform, const registry::Credentials& credentials,
+                 const ProgressSink& progress, const base::StopToken& stop) {
+  try {
+    return pullOne(parts, reference, platform, credentials, progress, stop);
+  } catch (const base::Error& error) {
+    if (error.code() != Code::kUnavailable && error.code() != Code::kCancelled)
+      parts.content.collect();
+    throw;
+  }
 }
 
 }  // namespace
@@ -167,8 +239,7 @@ void checkDocument(const std::string& body, const std::string& mediaType) {
   }
 }
 
-oci::Descriptor choosePlatform(const oci::Index& index, const oci::Platform& wanted,
-                               const std::string& name) {
+oci::Descriptor choosePlatform(const oci::Index& index, const oci::Platform& wanted) {
   const oci::Descriptor* best = nullptr;
   int bestRank = 0;
   for (const oci::Descriptor& candidate : index.manifests) {
@@ -181,10 +252,8 @@ oci::Descriptor choosePlatform(const oci::Index& index, const oci::Platform& wan
   if (!best && index.manifests.size() == 1 && !index.manifests.front().platform)
     best = &index.manifests.front();
   if (!best) {
-    base::fail(Code::kNotFound,
-               "no matching manifest for {} in the manifest list entries: no match for platform in "
-               "manifest: not found ({})",
-               wanted.str(), name);
+    base::fail(Code::kNotFound, "no matching manifest for {} in the manifest list entries",
+               wanted.str());
   }
   return *best;
 }
@@ -195,44 +264,8 @@ void pull(Parts& parts, const std::string& text, const std::optional<Platform>& 
   const oci::Reference reference = oci::Reference::parse(text).withDefaultTag();
   if (reference.path() == "library/scratch" && reference.domain() == "docker.io")
     base::fail(Code::kForbidden, "'scratch' is a reserved name");
-  auto sources = parts.registries.pullSources(reference.domain(), reference.path(), credentials);
-  Fetched fetched = fetchTop(sources, reference, stop);
-  progress({reference.digest().empty() ? reference.tag() : reference.digest().str(),
-            "Pulling from " + reference.path()});
-  resolveIndex(fetched, wantedPlatform(platform), reference, stop);
-
-  const std::shared_lock making(parts.making);
-  const auto lease = parts.content.lease("pull " + reference.str());
-  NewImage image;
-  image.origin = reference.name();
-  image.names = namesOf(reference, fetched.top);
-  image.blobs.push_back(parts.content.put(*lease, fetched.top.body));
-  if (fetched.chosen) image.blobs.push_back(parts.content.put(*lease, fetched.chosen->body));
-  const auto manifest = json::parse<oci::Manifest>(fetched.image().body);
-  image.rawConfig =
-      fetchConfig(*fetched.repository, manifest.config, *lease, parts.content, image.blobs, stop);
-  image.id = manifest.config.digest;
-  const oci::Image config = parseConfig(image.rawConfig);
-  checkPlatform(config, platform, reference);
-  if (config.rootfs.diffIds.size() != manifest.layers.size() ||
-      manifest.layers.size() > kMaxLayers) {
-    base::fail(Code::kInvalidArgument, "the manifest has {} layers, the config {}",
-               manifest.layers.size(), config.rootfs.diffIds.size());
-  }
-  const auto named = parts.catalog.nameOf(reference.familiar());
-  const bool known = named && named->image == image.id &&
-                     named->target.digest == fetched.top.digest && parts.catalog.find(image.id);
-  if (known) return sayStatus(progress, reference, fetched.top.digest, false);
-
-  std::set<base::Digest> digests(config.rootfs.diffIds.begin(), config.rootfs.diffIds.end());
-  const auto held = parts.busy.hold(std::move(digests), stop);
-  LayerPull layers(parts, *fetched.repository, *lease, manifest, config.rootfs.diffIds, progress,
-                   stop);
-  image.layers = layers.run();
-  for (content::Finished& blob : layers.blobs()) image.blobs.push_back(std::move(blob));
-  commitImage(parts, std::move(image),
-              imageEvent("pull", reference.familiar(), reference.familiarName()));
-  sayStatus(progress, reference, fetched.top.digest, true);
+  const bool newer = pullCleanly(parts, reference, platform, credentials, progress, stop);
+  sayStatus(progress, reference.familiar(), newer);
 }
 
 void pullAllTags(Parts& parts, const std::string& repository,
@@ -241,15 +274,18 @@ void pullAllTags(Parts& parts, const std::string& repository,
   const oci::Reference name = oci::Reference::parse(repository);
   std::vector<std::string> tags;
   try {
-    tags = parts.registries
-               .repository(name.domain(), name.path(), registry::Access::kPull, credentials)
-               ->tags(stop);
+    const auto source = parts.registries.repository(name.domain(), name.path(),
+                                                    registry::Access::kPull, credentials);
+    tags = retried([&] { return source->tags(stop); }, stop);
   } catch (const registry::RegistryError& error) {
     throwPullError(error, name);
   }
   if (tags.empty()) base::fail(Code::kNotFound, "no tags in repository {}", name.familiarName());
+  bool newer = false;
   for (const std::string& tag : tags)
-    pull(parts, name.nameOnly().withTag(tag).str(), platform, credentials, progress, stop);
+    newer |=
+        pullCleanly(parts, name.nameOnly().withTag(tag), platform, credentials, progress, stop);
+  sayStatus(progress, name.familiarName(), newer);
 }
 
 }  // namespace image

@@ -13,8 +13,7 @@ void pullAllTags(Parts& parts, const std::string& repository,
                  const ProgressSink& progress, const base::StopToken& stop);
 
 // The manifest of an index that serves `wanted` best. kNotFound in Docker's words.
-oci::Descriptor choosePlatform(const oci::Index& index, const oci::Platform& wanted,
-                               const std::string& name);
+oci::Descriptor choosePlatform(const oci::Index& index, const oci::Platform& wanted);
 // A document is what its media type says and nothing else besides (CVE-2021-41190).
 // kInvalidArgument.
 void checkDocument(const std::string& body, const std::string& mediaType);

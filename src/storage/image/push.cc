@@ -8,6 +8,7 @@
 #include "platform/base/ids.h"
 #include "platform/json/json.h"
 #include "storage/image/produced_source.h"
+#include "storage/image/retry.h"
 
 namespace image {
 namespace {
@@ -38,6 +39,7 @@ class Push {
   void sendStored(size_t index, const oci::Descriptor& blob);
   oci::Descriptor compressAndSend(size_t index, const LayerRow& row);
   void pushConfig();
+  void sendConfig();
   std::string manifestText(std::string& mediaType) const;
   void remember(const base::Digest& manifest, const std::string& body,
                 const std::string& mediaType);
@@ -70,7 +72,8 @@ void Push::say(size_t index, const std::string& status, std::int64_t current, st
 }
 
 bool Push::exists(size_t index, const oci::Descriptor& blob) {
-  if (!repository_.blobSize(blob.digest, stop_.token())) return false;
+  if (!retried([&] { return repository_.blobSize(blob.digest, stop_.token()); }, stop_.token()))
+    return false;
   say(index, "Layer already exists");
   return true;
 }
@@ -83,7 +86,13 @@ bool Push::mounted(size_t index, const oci::Descriptor& blob) {
   for (const std::string& origin : info->origins) {
     if (!origin.starts_with(host) || origin == reference_.name()) continue;
     const std::string from = origin.substr(host.size());
-    if (!repository_.mount(blob.digest, from, stop_.token())) continue;
+    try {
+      if (!repository_.mount(blob.digest, from, stop_.token())) continue;
+    } catch (const registry::RegistryError& error) {
+      // Nothing of that repository may be taken: the blob is sent instead.
+      if (error.status != 401 && error.status != 403 && error.status != 404) throw;
+      continue;
+    }
     say(index, "Mounted from " + from);
     return true;
   }
@@ -152,12 +161,12 @@ void Push::pushLayer(size_t index) {
     if (exists(index, row.blob) || mounted(index, row.blob)) return;
     if (parts_.content.has(row.blob.digest)) {
       say(index, "Pushing", 0, row.blob.size);
-      sendStored(index, row.blob);
+      retried([&] { sendStored(index, row.blob); }, stop_.token());
       return say(index, "Pushed");
     }
   }
   say(index, "Pushing");
-  row.blob = compressAndSend(index, row);
+  row.blob = retried([&] { return compressAndSend(index, row); }, stop_.token());
   say(index, "Pushed");
 }
 
@@ -176,7 +185,10 @@ void Push::work() {
 }
 
 void Push::pushConfig() {
-  if (repository_.blobSize(image_.id, stop_.token())) return;
+  if (!repository_.blobSize(image_.id, stop_.token())) sendConfig();
+}
+
+void Push::sendConfig() {
   size_t offset = 0;
   repository_.upload(
       [&](std::span<char> into) {
@@ -262,7 +274,7 @@ void Push::run() {
   for (size_t index = rows_.size(); index > 0; --index)
     say(index - 1, index > kAtOnce ? "Waiting" : "Preparing");
   // The first request asks for the token that all the others use.
-  pushConfig();
+  retried([this] { pushConfig(); }, stop_.token());
   std::vector<std::jthread> threads;
   for (size_t i = 1; i < std::min(kAtOnce, rows_.size()); ++i)
     threads.emplace_back([this] { work(); });
@@ -271,8 +283,9 @@ void Push::run() {
   if (failure_) std::rethrow_exception(failure_);
   std::string mediaType;
   const std::string body = manifestText(mediaType);
-  const base::Digest digest =
-      repository_.putManifest(reference_.tag(), mediaType, body, stop_.token());
+  const base::Digest digest = retried(
+      [&] { return repository_.putManifest(reference_.tag(), mediaType, body, stop_.token()); },
+      stop_.token());
   remember(digest, body, mediaType);
   progress_(
       {"", fmt::format("{}: digest: {} size: {}", reference_.tag(), digest.str(), body.size())});
@@ -289,16 +302,18 @@ void push(Parts& parts, const std::string& repository, const std::string& tag,
           const base::StopToken& stop) {
   const oci::Reference name = oci::Reference::parse(repository).nameOnly();
   std::vector<std::pair<oci::Reference, Image>> wanted;
+  bool known = false;  // some tag of the repository is here
   for (const NameRow& row : parts.catalog.names()) {
     const oci::Reference reference = oci::Reference::parse(row.name);
-    if (reference.name() != name.name() || !reference.digest().empty() ||
-        (!tag.empty() && reference.tag() != tag))
-      continue;
+    if (reference.name() != name.name() || !reference.digest().empty()) continue;
+    known = true;
+    if (!tag.empty() && reference.tag() != tag) continue;
     if (auto image = parts.catalog.find(row.image))
       wanted.emplace_back(reference, std::move(*image));
   }
+  progress({"", "The push refers to repository [" + name.name() + "]"});
   if (wanted.empty()) {
-    if (tag.empty())
+    if (!known)
       base::fail(Code::kNotFound, "An image does not exist locally with the tag: {}",
                  name.familiarName());
     base::fail(Code::kNotFound, "tag does not exist: {}", name.withTag(tag).familiar());
@@ -306,7 +321,6 @@ void push(Parts& parts, const std::string& repository, const std::string& tag,
   const std::shared_lock making(parts.making);
   const auto target =
       parts.registries.repository(name.domain(), name.path(), registry::Access::kPush, credentials);
-  progress({"", "The push refers to repository [" + name.name() + "]"});
   for (auto& [reference, image] : wanted)
     Push(parts, *target, reference, image, progress, stop).run();
 }

@@ -58,9 +58,7 @@ std::vector<std::unique_ptr<Repository>> Registries::pullSources(const std::stri
       const http::Url url = http::Url::parse(mirror);
       std::string prefix = url.target;
       while (prefix.ends_with('/')) prefix.pop_back();
-      const bool usual =
-          (url.scheme == "https" && url.port == 443) || (url.scheme == "http" && url.port == 80);
-      const std::string host = usual ? url.host : fmt::format("{}:{}", url.host, url.port);
+      const std::string host = hostOf(url);
       // The user's credentials are for the hub; a mirror may carry its own in its URL.
       Credentials own;
       own.username = url.user;
@@ -85,9 +83,15 @@ std::string Registries::login(const std::string& server, const Credentials& cred
   if (host.empty()) host = kHub;
   host = endpointOf(host);
   Session session(impl_->clients, host, impl_->schemeFor(host), "", "", credentials);
+  session.wantIdentity();
   Call call;
   call.target = "/v2/";
-  session.send(call, stop)->readAll();
+  const auto answer = session.answered(call, stop);
+  if (answer->status != 200) {
+    base::fail(answer->status == 401 ? base::Code::kUnauthorized : base::Code::kUnavailable,
+               "login attempt to {} failed with status: {} {}",
+               session.absolute(call.target, call.target), answer->status, answer->reason);
+  }
   return session.identityToken();
 }
 

@@ -68,6 +68,10 @@ Manifest HttpRepository::manifest(const std::string& reference, const base::Stop
   call.target = root_ + "/manifests/" + reference;
   call.headers.set("Accept", kAccept);
   const auto answer = session_->send(call, stop);
+  if (answer->contentLength > static_cast<long long>(kMaxManifest)) {
+    base::fail(base::Code::kInvalidArgument, "manifest {} of {} has {} bytes: more than {}",
+               reference, name_, answer->contentLength, kMaxManifest);
+  }
   Manifest manifest{answer->readAll(kMaxManifest), mediaTypeOf(*answer), {}};
   const auto asked = base::Digest::tryParse(reference);
   manifest.digest = crypto::digestOf(
@@ -146,6 +150,7 @@ std::optional<std::uint64_t> HttpRepository::blobSize(const base::Digest& digest
 
 bool HttpRepository::mount(const base::Digest& digest, const std::string& from,
                            const base::StopToken& stop) {
+  session_->widen("repository:" + from + ":pull");
   Call call;
   call.method = "POST";
   call.target = fmt::format("{}/blobs/uploads/?mount={}&from={}", root_,

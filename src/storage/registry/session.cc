@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
+
 #include "platform/base/log.h"
 #include "platform/base/strings.h"
 #include "platform/json/json.h"
@@ -15,14 +18,6 @@ namespace {
 constexpr int kMaxRedirects = 10;
 constexpr size_t kMaxTokenBody = 1 << 20;
 constexpr size_t kMaxErrorBody = 64 * 1024;
-
-std::string hostOf(const http::Url& url) {
-  const bool usual =
-      (url.scheme == "https" && url.port == 443) || (url.scheme == "http" && url.port == 80);
-  const std::string name =
-      url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
-  return usual ? name : fmt::format("{}:{}", name, url.port);
-}
 
 bool redirects(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
@@ -54,6 +49,14 @@ std::string wordText(const std::string& word) {
 
 }  // namespace
 
+std::string hostOf(const http::Url& url) {
+  const bool usual =
+      (url.scheme == "https" && url.port == 443) || (url.scheme == "http" && url.port == 80);
+  const std::string name =
+      url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+  return usual ? name : fmt::format("{}:{}", name, url.port);
+}
+
 void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
   std::string body;
   try {
@@ -73,7 +76,8 @@ void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
     } else if (parsed["message"].isString()) {
       text = parsed["message"].asString();
     } else if (parsed["details"].isString()) {
-      text = parsed["details"].asString();
+      text = parsed["details"].asString();  // token services
+      if (answer.status == 401) word = "UNAUTHORIZED";
     }
   } catch (const base::Error&) {
     // not JSON: a proxy's page; its status is what counts
@@ -87,6 +91,12 @@ void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
     message = fmt::format("received unexpected HTTP status: {} {} ({})", answer.status,
                           answer.reason, what);
   }
+  // RFC 6750: the token is good and may not do this; Docker has its own sentence for it.
+  for (const Challenge& challenge : parseChallenges(answer.headers.get("WWW-Authenticate"))) {
+    if (challenge.scheme != "bearer" || challenge.error != "insufficient_scope") continue;
+    word = "DENIED";
+    message = "denied: requested access to the resource is denied";
+  }
   const auto retry = base::parseInt(answer.headers.get("Retry-After"));
   throw RegistryError(codeOfStatus(answer.status), message, answer.status, word,
                       static_cast<int>(std::min<std::int64_t>(retry.value_or(0), 3600)));
@@ -94,38 +104,68 @@ void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
 
 // ---- clients
 
+namespace {
+
+std::string trustOf(const http::TlsOptions& tls) {
+  std::string text = tls.verify ? "verify" : "";
+  std::vector<std::string> files = tls.caFiles;
+  if (!tls.certFile.empty()) files.insert(files.end(), {tls.certFile, tls.keyFile});
+  for (const std::string& file : files) {
+    const auto status = sys::statAtIfExists(AT_FDCWD, file);
+    text += fmt::format(" {}={}.{}", file, status ? status->st_mtim.tv_sec : 0,
+                        status ? status->st_mtim.tv_nsec : 0);
+  }
+  return text;
+}
+
+}  // namespace
+
 Clients::Clients(Config config) : config_(std::move(config)) {}
 
-http::TlsOptions Clients::tlsFor(const std::string& host) const {
+http::TlsOptions Clients::tlsFor(const std::string& host, const std::string& registry) const {
   http::TlsOptions tls;
   tls.verify = !matchesInsecure(host, config_.insecure);
   // Host names come from image references and redirects: nothing that could leave the directory.
-  if (host.find('/') != std::string::npos || host.starts_with('.')) return tls;
+  const bool safe = host.find('/') == std::string::npos && !host.starts_with('.');
   const std::string directory = config_.certsDirectory + "/" + host;
-  if (!sys::statAtIfExists(AT_FDCWD, directory, 0)) return tls;
+  if (!safe || !sys::statAtIfExists(AT_FDCWD, directory, 0)) {
+    if (host == registry) return tls;
+    http::TlsOptions inherited = tlsFor(registry, registry);
+    inherited.verify = inherited.verify && tls.verify;
+    return inherited;
+  }
   for (const std::string& name : sys::listDir(AT_FDCWD, directory)) {
     if (name.ends_with(".crt")) tls.caFiles.push_back(directory + "/" + name);
-    if (name.ends_with(".cert")) {
-      tls.certFile = directory + "/" + name;
-      tls.keyFile = directory + "/" + name.substr(0, name.size() - 5) + ".key";
+    const bool certificate = name.ends_with(".cert");
+    if (!certificate && !name.ends_with(".key")) continue;
+    const std::string base = name.substr(0, name.rfind('.'));
+    const std::string other = base + (certificate ? ".key" : ".cert");
+    if (!sys::statAtIfExists(AT_FDCWD, directory + "/" + other, 0)) {
+      base::fail(base::Code::kInvalidArgument,
+                 "missing {} {} for {} {}. CA certificates must use the extension .crt",
+                 certificate ? "key" : "client certificate", other,
+                 certificate ? "client certificate" : "key", name);
     }
+    tls.certFile = directory + "/" + base + ".cert";
+    tls.keyFile = directory + "/" + base + ".key";
   }
   return tls;
 }
 
-http::Client& Clients::forHost(const http::Url& url) {
+std::shared_ptr<http::Client> Clients::forHost(const http::Url& url, const std::string& registry) {
   const std::string host = hostOf(url);
+  http::ClientOptions options;
+  if (url.scheme == "https") options.tls = tlsFor(host, registry);
+  std::string trust = trustOf(options.tls);
   base::Lock lock(mutex_);
-  auto& client = clients_[url.scheme + "://" + host];
-  if (!client) {
-    http::ClientOptions options;
-    if (url.scheme == "https") options.tls = tlsFor(host);
+  Known& known = clients_[url.scheme + "://" + host + " " + registry];
+  if (!known.client || known.trust != trust) {
     options.proxy = config_.proxy;
     options.userAgent = config_.userAgent;
     options.resolve = config_.resolve;
-    client = std::make_unique<http::Client>(std::move(options));
+    known = {std::move(trust), std::make_shared<http::Client>(std::move(options))};
   }
-  return *client;
+  return known.client;
 }
 
 std::optional<std::string> Clients::schemeOf(const std::string& host) const {
@@ -139,6 +179,11 @@ void Clients::learnScheme(const std::string& host, const std::string& scheme) {
   schemes_[host] = scheme;
 }
 
+void Clients::forgetScheme(const std::string& host) {
+  base::Lock lock(mutex_);
+  schemes_.erase(host);
+}
+
 // ---- session
 
 Session::Session(std::shared_ptr<Clients> clients, std::string host, std::string scheme,
@@ -146,9 +191,9 @@ Session::Session(std::shared_ptr<Clients> clients, std::string host, std::string
     : clients_(std::move(clients)),
       host_(std::move(host)),
       prefix_(std::move(prefix)),
-      scope_(std::move(scope)),
       credentials_(std::move(credentials)),
       scheme_(std::move(scheme)) {
+  if (!scope.empty()) scopes_.push_back(std::move(scope));
   if (!credentials_.registryToken.empty()) authorization_ = "Bearer " + credentials_.registryToken;
 }
 
@@ -163,12 +208,26 @@ http::Url Session::urlOf(const std::string& target) const {
 
 std::string Session::absolute(const std::string& target, const std::string& location) const {
   const http::Url url = urlOf(target).resolve(location);
-  return url.origin() + url.target;
+  return url.str();
 }
 
 std::string Session::identityToken() const {
   base::Lock lock(mutex_);
   return identity_token_;
+}
+
+std::string Session::authorization() const {
+  base::Lock lock(mutex_);
+  return authorization_;
+}
+
+void Session::widen(const std::string& scope) {
+  base::Lock lock(mutex_);
+  if (std::find(scopes_.begin(), scopes_.end(), scope) != scopes_.end()) return;
+  scopes_.push_back(scope);
+  // A token says what it is good for; the next answer of 401 brings one that is good for this, too.
+  if (authorization_.starts_with("Bearer ") && credentials_.registryToken.empty())
+    authorization_.clear();
 }
 
 std::unique_ptr<http::ClientResponse> Session::dispatch(const Call& call, const http::Url& url,
@@ -181,17 +240,14 @@ std::unique_ptr<http::ClientResponse> Session::dispatch(const Call& call, const 
   request.body = call.body;
   request.bodySource = call.source;
   request.bodyLength = call.sourceLength;
-  if (authorize) {
-    base::Lock lock(mutex_);
-    if (!authorization_.empty()) request.headers.set("Authorization", authorization_);
-  }
+  if (const std::string value = authorize ? authorization() : ""; !value.empty())
+    request.headers.set("Authorization", value);
   try {
-    return clients_->forHost(url).send(std::move(request), stop);
+    return clients_->forHost(url, host_)->send(std::move(request), stop);
   } catch (const base::Error& error) {
     if (error.code() == base::Code::kCancelled) throw;
     const std::string verb = call.method.substr(0, 1) + base::lower(call.method.substr(1));
-    throw error.within(
-        fmt::format("{} \"{}{}\"", verb, url.origin(), url.target));  // as Go's clients say it
+    throw error.within(fmt::format("{} \"{}\"", verb, url.str()));  // as Go's clients say it
   }
 }
 
@@ -233,14 +289,30 @@ std::unique_ptr<http::ClientResponse> Session::attempt(const Call& call,
     unknown = scheme_.empty();
   }
   const bool own = call.target.starts_with("/");
-  if (!unknown || !own) {
-    const http::Url url = urlOf(call.target);
-    return followed(call, url,
-                    dispatch(call, url, !own ? url.origin() == urlOf("/").origin() : true, stop),
-                    stop);
+  if (unknown && own) return attemptEitherScheme(call, stop);
+  const http::Url url = urlOf(call.target);
+  const bool authorize = own || url.origin() == urlOf("/").origin();
+  std::unique_ptr<http::ClientResponse> answer;
+  try {
+    answer = dispatch(call, url, authorize, stop);
+  } catch (const base::Error& error) {
+    // An insecure host may have changed from http to https or back: the next session looks again.
+    if (own && error.code() == base::Code::kUnavailable) clients_->forgetScheme(host_);
+    throw;
   }
-  // An insecure host: https without verification, and plain http when that does not answer as TLS.
-  std::string failure;
+  answer = followed(call, url, std::move(answer), stop);
+  if (call.source && redirects(answer->status)) {
+    base::fail(base::Code::kUnavailable,
+               "the registry redirects an upload that has begun, to {}: it cannot be sent twice",
+               answer->headers.get("Location"));
+  }
+  return answer;
+}
+
+// An insecure host: https without verification, and plain http when that does not answer as TLS.
+std::unique_ptr<http::ClientResponse> Session::attemptEitherScheme(const Call& call,
+                                                                   const base::StopToken& stop) {
+  std::optional<base::Error> failure;
   for (const char* scheme : {"https", "http"}) {
     try {
       const http::Url url =
@@ -250,25 +322,37 @@ std::unique_ptr<http::ClientResponse> Session::attempt(const Call& call,
         base::Lock lock(mutex_);
         scheme_ = scheme;
       }
-      clients_->learnScheme(host_, scheme);
+      // 400 is also what servers of https say to http.
+      if (answer->status != 400) clients_->learnScheme(host_, scheme);
       return followed(call, url, std::move(answer), stop);
     } catch (const base::Error& error) {
       if (error.code() != base::Code::kUnavailable) throw;
-      failure = error.message();
+      failure = error;
     }
   }
-  base::fail(base::Code::kUnavailable, "{}", failure);
+  throw *failure;
+}
+
+std::unique_ptr<http::ClientResponse> Session::answered(const Call& call,
+                                                        const base::StopToken& stop) {
+  for (int tries = 0;; ++tries) {
+    const std::string used = authorization();
+    auto answer = attempt(call, stop);
+    if (answer->status != 401 || tries == 2) return answer;
+    const std::string verb = call.method.substr(0, 1) + base::lower(call.method.substr(1));
+    if (!authenticate(*answer, used, fmt::format("{} \"{}\"", verb, urlOf(call.target).str()),
+                      stop))
+      return answer;
+    if (call.source)
+      throw base::Error(base::Code::kUnavailable, "the token ran out in the middle of an upload",
+                        EAGAIN);
+    answer->readAll(kMaxErrorBody);  // so that the connection can be used again
+  }
 }
 
 std::unique_ptr<http::ClientResponse> Session::sendIfFound(const Call& call,
                                                            const base::StopToken& stop) {
-  auto answer = attempt(call, stop);
-  if (answer->status == 401 && authenticate(*answer, stop)) {
-    if (call.source)
-      base::fail(base::Code::kUnauthorized,
-                 "the registry asked for authentication in the middle of an upload");
-    answer = attempt(call, stop);
-  }
+  auto answer = answered(call, stop);
   if (answer->status == 404) {
     answer->readAll(kMaxErrorBody);
     return nullptr;
@@ -278,42 +362,44 @@ std::unique_ptr<http::ClientResponse> Session::sendIfFound(const Call& call,
 }
 
 std::unique_ptr<http::ClientResponse> Session::send(const Call& call, const base::StopToken& stop) {
-  auto answer = attempt(call, stop);
-  if (answer->status == 401 && authenticate(*answer, stop)) {
-    if (call.source)
-      base::fail(base::Code::kUnauthorized,
-                 "the registry asked for authentication in the middle of an upload");
-    answer = attempt(call, stop);
-  }
+  auto answer = answered(call, stop);
   if (answer->status >= 400) throwRegistryError(*answer, call.method + " " + call.target);
   return answer;
 }
 
-bool Session::authenticate(const http::ClientResponse& refused, const base::StopToken& stop) {
-  std::string used;
-  {
-    base::Lock lock(mutex_);
-    used = authorization_;
-  }
+bool Session::authenticate(const http::ClientResponse& refused, const std::string& used,
+                           const std::string& url, const base::StopToken& stop) {
+  base::Lock one(authenticating_);
+  if (authorization() != used) return true;  // another thread was here first
+  bool onlyBasic = false;
   for (const Challenge& challenge : parseChallenges(refused.headers.get("WWW-Authenticate"))) {
     std::string value;
     if (challenge.scheme == "bearer" && credentials_.registryToken.empty()) {
-      value = "Bearer " + fetchToken(challenge, stop);
+      try {
+        value = "Bearer " + fetchToken(challenge, stop);
+      } catch (const RegistryError& error) {
+        throw RegistryError(error.code(), url + ": " + error.message(), error.status, error.word,
+                            error.retryAfter);
+      }
     } else if (challenge.scheme == "basic" && !credentials_.username.empty()) {
       value = "Basic " + base::base64Encode(credentials_.username + ":" + credentials_.password);
+    } else if (challenge.scheme == "basic" && credentials_.empty()) {
+      onlyBasic = true;
     }
     if (value.empty() || value == used) continue;
     base::Lock lock(mutex_);
     authorization_ = value;
     return true;
   }
+  // Not kUnauthorized: at a 401 the official command line asks for a login where no terminal is.
+  if (onlyBasic) base::fail(base::Code::kInternal, "{}: no basic auth credentials", url);
   return false;
 }
 
 namespace {
 
-http::Url tokenUrl(const Challenge& challenge, const std::string& scope,
-                   const std::string& account) {
+http::Url tokenUrl(const Challenge& challenge, const std::vector<std::string>& scopes,
+                   const std::string& account, bool identity) {
   http::Url url = http::Url::parse(challenge.realm);
   std::string query;
   auto add = [&query](std::string_view key, const std::string& value) {
@@ -321,8 +407,12 @@ http::Url tokenUrl(const Challenge& challenge, const std::string& scope,
       query += (query.empty() ? "" : "&") + std::string(key) + "=" + http::percentEncode(value);
   };
   add("service", challenge.service);
-  for (const std::string& one : base::split(scope, ' ')) add("scope", one);
+  for (const std::string& one : scopes) add("scope", one);
   add("account", account);
+  if (identity) {
+    add("client_id", "sampan");
+    add("offline_token", "true");
+  }
   if (!query.empty()) url.target += (url.target.find('?') == std::string::npos ? "?" : "&") + query;
   return url;
 }
@@ -337,17 +427,19 @@ std::string form(const std::vector<std::pair<std::string, std::string>>& pairs) 
 
 }  // namespace
 
-std::string Session::fetchToken(const Challenge& challenge, const base::StopToken& stop) {
-  if (challenge.realm.empty())
-    base::fail(base::Code::kUnauthorized,
-               "the registry names no token service (no realm in its challenge)");
+http::ClientRequest Session::tokenRequest(const Challenge& challenge) const {
   const http::Url realm = http::Url::parse(challenge.realm);
   const bool show = !credentials_.empty() && mayShowCredentials(urlOf("/"), realm);
   if (!credentials_.empty() && !show) {
     base::log::warn("credentials not sent: the token service belongs to another party",
                     {{"registry", host_}, {"realm", realm.origin()}});
   }
-  const std::string scope = scope_.empty() ? challenge.scope : scope_;
+  std::vector<std::string> scopes;
+  {
+    base::Lock lock(mutex_);
+    scopes = scopes_;
+  }
+  if (scopes.empty() && !challenge.scope.empty()) scopes = base::split(challenge.scope, ' ');
   http::ClientRequest request;
   if (show && !credentials_.identityToken.empty()) {
     request.method = "POST";
@@ -355,18 +447,33 @@ std::string Session::fetchToken(const Challenge& challenge, const base::StopToke
     request.headers.set("Content-Type", "application/x-www-form-urlencoded");
     request.body = form({{"grant_type", "refresh_token"},
                          {"service", challenge.service},
-                         {"scope", scope},
+                         {"scope", base::join(scopes, " ")},
                          {"client_id", "sampan"},
                          {"refresh_token", credentials_.identityToken}});
-  } else {
-    request.url = tokenUrl(challenge, scope, show ? credentials_.username : "");
-    if (show)
-      request.headers.set(
-          "Authorization",
-          "Basic " + base::base64Encode(credentials_.username + ":" + credentials_.password));
+    return request;
   }
-  auto answer = clients_->forHost(request.url).send(std::move(request), stop);
-  if (answer->status >= 400) throwRegistryError(*answer, "token service " + realm.origin());
+  request.url = tokenUrl(challenge, scopes, show ? credentials_.username : "", wants_identity_);
+  if (show) {
+    request.headers.set("Authorization", "Basic " + base::base64Encode(credentials_.username + ":" +
+                                                                       credentials_.password));
+  }
+  return request;
+}
+
+std::string Session::fetchToken(const Challenge& challenge, const base::StopToken& stop) {
+  if (challenge.realm.empty())
+    base::fail(base::Code::kUnauthorized,
+               "the registry names no token service (no realm in its challenge)");
+  const http::ClientRequest request = tokenRequest(challenge);
+  const std::string origin = request.url.origin();
+  std::unique_ptr<http::ClientResponse> answer;
+  try {
+    answer = clients_->forHost(request.url, host_)->send(request, stop);
+  } catch (const base::Error& error) {
+    if (error.code() == base::Code::kCancelled) throw;
+    throw error.within(fmt::format("failed to fetch a token from {}", origin));
+  }
+  if (answer->status >= 400) throwRegistryError(*answer, "token service " + origin);
   const json::Value body = json::Value::parse(answer->readAll(kMaxTokenBody));
   if (body["refresh_token"].isString()) {
     base::Lock lock(mutex_);
