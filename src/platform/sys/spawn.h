@@ -25,6 +25,11 @@ struct SpawnPlan {
   std::vector<std::pair<int, int>> fds;
   int workingDirectory = -1;  // fchdir before exec
   bool newSession = true;
+  // Cgroups that the child is in before it executes: a v2 directory, into which it is cloned (a
+  // move would cost a grace period of RCU), and files of v1, open for writing, to which it writes
+  // "0". -1 and empty: the caller's.
+  int cgroup = -1;
+  std::vector<int> cgroupFiles;
 };
 
 struct Child {

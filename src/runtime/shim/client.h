@@ -121,19 +121,23 @@ class Client : public std::enable_shared_from_this<Client> {
 // of pages for all shims); on hosts that forbid executing memfds, the file itself.
 class Program {
  public:
-  // `cgroup`: the directory of a cgroup for all shims, taken; invalid: they stay in the daemon's.
-  explicit Program(const std::string& path, sys::Fd cgroup = {});
+  explicit Program(const std::string& path);
+
+  // The cgroup of the shims, as in sys::SpawnPlan.
+  struct Cgroup {
+    sys::Fd directory;           // v2
+    std::vector<sys::Fd> files;  // v1
+  };
 
   struct Spawned {
     std::shared_ptr<Client> client;
     sys::Child process;
   };
   // A shim that listens in `directory` and waits for Start. It ends when `client` closes before Go.
-  Spawned spawn(const std::string& id, int directory) const;
+  Spawned spawn(const std::string& id, int directory, const Cgroup& cgroup) const;
 
  private:
   sys::Fd program_;
-  sys::Fd cgroup_;
 };
 
 // A sealed memfd with these bytes.

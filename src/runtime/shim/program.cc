@@ -45,7 +45,7 @@ sys::Fd sealed(const std::string& name, std::string_view bytes) {
   return fill(makeMemfd(name.c_str(), MFD_NOEXEC_SEAL), bytes);
 }
 
-Program::Program(const std::string& path, sys::Fd cgroup) : cgroup_(std::move(cgroup)) {
+Program::Program(const std::string& path) {
   sys::Fd file = sys::openAt(AT_FDCWD, path, O_RDONLY);
   const int memfd = makeMemfd("sampan-shim", MFD_EXEC);
   if (memfd < 0) {
@@ -61,7 +61,7 @@ Program::Program(const std::string& path, sys::Fd cgroup) : cgroup_(std::move(cg
   }
 }
 
-Program::Spawned Program::spawn(const std::string& id, int directory) const {
+Program::Spawned Program::spawn(const std::string& id, int directory, const Cgroup& cgroup) const {
   const sys::Fd listener = sys::listenUnix(directory, shimwire::kSocketName, SOCK_SEQPACKET, 0600);
   auto [ours, theirs] = sys::socketPair(SOCK_SEQPACKET);
   sys::SpawnPlan plan;
@@ -70,7 +70,8 @@ Program::Spawned Program::spawn(const std::string& id, int directory) const {
   plan.fds = {{theirs.get(), shimwire::kFdConversation},
               {listener.get(), shimwire::kFdListener},
               {directory, shimwire::kFdDirectory}};
-  if (cgroup_.valid()) plan.fds.emplace_back(cgroup_.get(), shimwire::kFdCgroup);
+  if (cgroup.directory.valid()) plan.cgroup = cgroup.directory.get();
+  for (const sys::Fd& file : cgroup.files) plan.cgroupFiles.push_back(file.get());
   const sys::Fd root = sys::openAt(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
   plan.workingDirectory = root.get();
   Spawned spawned;

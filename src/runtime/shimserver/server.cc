@@ -25,16 +25,6 @@ void protectFromOom() noexcept {
   sysraw::call(__NR_close, fd);
 }
 
-// Out of the daemon's cgroup, with which a service manager would end the shim.
-void joinCgroup() noexcept {
-  const long fd =
-      sysraw::call(__NR_openat, shimwire::kFdCgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-  sysraw::call(__NR_close, shimwire::kFdCgroup);
-  if (fd < 0) return;
-  sysraw::call(__NR_write, fd, "0", 1);
-  sysraw::call(__NR_close, fd);
-}
-
 }  // namespace
 
 bool Server::setUp() noexcept {
@@ -44,7 +34,6 @@ bool Server::setUp() noexcept {
     sysraw::call(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
   }
   sysraw::call(__NR_fcntl, shimwire::kFdListener, F_SETFL, O_NONBLOCK);
-  joinCgroup();
   protectFromOom();
   // As the kernel has it. SIGPIPE is blocked as well: no write may end the shim.
   const std::uint64_t blocked = std::uint64_t{1} << (SIGCHLD - 1) | std::uint64_t{1}

@@ -8,7 +8,7 @@
 // answered with ENOSYS. kVersion counts the additions; `sizes of version 1` below are what every
 // version may rely on.
 //
-// A start (the shim was spawned with descriptors kFdConversation to kFdCgroup):
+// A start (the shim was spawned with descriptors kFdConversation to kFdDirectory):
 //
 //   daemon ── Start {plan, log, …}, Fds …  ──>
 //          ── Attach (target 0) …          ──>     numbered; a refusal is told by the answer to Go
@@ -48,8 +48,6 @@ inline constexpr std::uint32_t kTask = 0;  // target: the task itself; execs cou
 inline constexpr int kFdConversation = 3;  // SEQPACKET, connected to the daemon
 inline constexpr int kFdListener = 4;      // SEQPACKET, listens on shim.sock
 inline constexpr int kFdDirectory = 5;     // O_PATH, <exec-root>/task/<id>
-inline constexpr int kFdCgroup =
-    6;  // maybe: the directory of the cgroup that the shim itself is to join
 
 // Names in the task's directory.
 inline constexpr char kSocketName[] = "shim.sock";

@@ -49,6 +49,7 @@ std::vector<Recovered> Tasks::Impl::recover() {
       found.push_back(std::move(lost));
     }
   }
+  groups.tidyLater();
   return found;
 }
 
@@ -97,6 +98,7 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
       const base::Lock lock(entry->mutex);
       for (const auto& [target, exec] : entry->execs) recovered.execs.push_back(exec.id);
     }
+    groups.enter();
     insert(entry);
     watch(entry, client);
     return recovered;
@@ -120,13 +122,14 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
     const base::Lock lock(entry->mutex);
     entry->ended = true;
   }
+  groups.enter();
   insert(entry);
   return recovered;
 }
 
 void Tasks::Impl::forget(const std::string& id) {
-  if (const auto entry = find(id)) {
-    std::shared_ptr<shim::Client> client;
+  const auto entry = find(id);
+  if (entry) {
     {
       const base::Lock lock(entry->mutex);
       if (!entry->ended) base::fail(base::Code::kConflict, "container {} is running", id);
@@ -137,8 +140,11 @@ void Tasks::Impl::forget(const std::string& id) {
     }
   }
   sys::removeTree(directory.get(), id);
-  const base::Lock lock(mutex);
-  entries.erase(id);
+  {
+    const base::Lock lock(mutex);
+    entries.erase(id);
+  }
+  if (entry) groups.leave();
 }
 
 }  // namespace task

@@ -154,6 +154,7 @@ Preparation::State::~State() {
                      {{"container", entry->id}, {"error", error.message()}});
   }
   impl.undoStart(*entry, spawned, cgroupMade);
+  if (counted) impl.groups.leave();
 }
 
 shim::Program::Spawned& Preparation::State::shim() {
@@ -165,6 +166,8 @@ std::unique_ptr<Preparation::State> Tasks::Impl::prepare(const std::string& id,
                                                          const std::string& cgroupPath) {
   if (find(id)) base::fail(base::Code::kConflict, "task {} exists already", id);
   auto prepared = std::make_unique<Preparation::State>(*this);
+  groups.enter();
+  prepared->counted = true;
   Entry& entry = *prepared->entry;
   entry.id = id;
   entry.cgroupPath = cgroupPath;
@@ -172,8 +175,9 @@ std::unique_ptr<Preparation::State> Tasks::Impl::prepare(const std::string& id,
   entry.directory = sys::makeDirs(directory.get(), id, 0700);
   shim::writeStatus(entry.directory.get(), cgroupPath);
   // A thread for it: whoever makes a process waits until that has executed its program.
-  prepared->coming = std::async(
-      std::launch::async, [this, id, at = entry.directory.get()] { return program.spawn(id, at); });
+  prepared->coming = std::async(std::launch::async, [this, id, at = entry.directory.get()] {
+    return program.spawn(id, at, *groups.home());
+  });
   return prepared;
 }
 

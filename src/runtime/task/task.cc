@@ -28,13 +28,6 @@ std::string faultOfShim() {
   return {};
 }
 
-// Where there is a v2 tree it is the one that service managers go by.
-sys::Fd shimCgroup(const Options& options) {
-  if (options.shimCgroup.empty()) return {};
-  cgroup::Group group = options.cgroups->create(options.shimCgroup, {});
-  return std::move(group.into);
-}
-
 [[noreturn]] void failNotRunning(const std::string& id) {
   base::fail(base::Code::kConflict, "container {} is not running", id);
 }
@@ -59,8 +52,9 @@ std::uint32_t Entry::targetOf(const std::string& exec) {
 Tasks::Impl::Impl(Options given)
     : options(std::move(given)),
       directory(sys::makeDirs(options.execRoot.get(), "task", 0700)),
-      program(options.shimProgram, shimCgroup(options)),
+      program(options.shimProgram),
       shimFault(faultOfShim()),
+      groups(*options.cgroups, loop, options.shimCgroup, options.cgroupParent),
       watcher([this] { loop.run(); }) {}
 
 Tasks::Impl::~Impl() {

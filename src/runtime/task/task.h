@@ -131,9 +131,12 @@ struct Options {
   std::string shimProgram;  // path; read once into a sealed memfd
   std::string initProgram;
   cgroup::Driver* cgroups = nullptr;
-  // Cgroup of all shims, so that whoever stops the daemon's own does not stop them. Not below the
-  // containers' parent, which is swept. Empty: they stay with the daemon.
+  // Cgroup of all shims, so that whoever stops or limits the daemon's own does not reach them. Not
+  // below the containers' parent, which is swept. Empty: they stay with the daemon.
   std::string shimCgroup;
+  // Parent of the tasks' cgroups. Both are made by the first start, and removed when there has been
+  // no task for half a second.
+  std::string cgroupParent;
 };
 
 // A shim that comes up on another CPU while its caller makes the rest of a start ready. Dropped

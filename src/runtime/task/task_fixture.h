@@ -182,6 +182,7 @@ class TaskTest : public ::testing::Test {
     options.initProgram = programPath("sampan-init");
     options.cgroups = cgroups_.get();
     options.shimCgroup = parent_ + "-shims";
+    options.cgroupParent = parent_;
     auto tasks = std::make_unique<Tasks>(std::move(options));
     tasks->onExit([this](const Exit& exit) { exits_.add(exit); });
     return tasks;

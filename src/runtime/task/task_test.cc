@@ -388,6 +388,32 @@ TEST_F(TaskTest, ShimsHaveACgroupOfTheirOwn) {
   EXPECT_EQ(tasks_->processes("grouped").size(), 1u);
 }
 
+TEST_F(TaskTest, CommonCgroupsGoAfterTheLastTask) {
+  const auto there = [&](const std::string& path) {
+    try {
+      cgroups_->open(path);
+      return true;
+    } catch (const base::Error&) {
+      return false;
+    }
+  };
+  EXPECT_FALSE(there(parent_ + "-shims"));
+  tasks_->start(request("first", "exit 0"));
+  tasks_->start(request("last", "sleep 100"));
+  exits_.await("first");
+  tasks_->forget("first");
+  ::usleep(1'000'000);
+  EXPECT_TRUE(there(parent_ + "-shims"));
+  tasks_->killAll("last");
+  exits_.await("last");
+  tasks_->forget("last");
+  for (int i = 0; i < 100 && (there(parent_) || there(parent_ + "-shims")); ++i) ::usleep(50'000);
+  EXPECT_FALSE(there(parent_));
+  EXPECT_FALSE(there(parent_ + "-shims"));
+  tasks_->start(request("again", "exit 0"));
+  exits_.await("again");
+}
+
 TEST_F(TaskTest, NothingOfTheHostIsOpenInTheContainer) {
   StartRequest start = request("fds", "");
   start.spec.process->args = {"/bin/ls", "/proc/self/fd"};

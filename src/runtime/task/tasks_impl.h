@@ -9,6 +9,7 @@
 #include "platform/sys/loop.h"
 #include "runtime/shim/client.h"
 #include "runtime/spec/plan_builder.h"
+#include "runtime/task/groups.h"
 #include "runtime/task/task.h"
 
 namespace task {
@@ -119,6 +120,7 @@ struct Tasks::Impl {
   std::map<std::string, std::shared_ptr<Entry>> entries GUARDED_BY(mutex);
   std::function<void(const Exit&)> onExit GUARDED_BY(mutex);
   sys::Loop loop;
+  Groups groups;
   std::thread watcher;
 };
 
@@ -135,6 +137,7 @@ struct Preparation::State {
   std::future<shim::Program::Spawned> coming;
   shim::Program::Spawned spawned;
   bool cgroupMade = false;
+  bool counted = false;  // in groups
   bool kept = false;
 };
 
