@@ -65,12 +65,16 @@ registry::Config registryConfig(const Config& config) {
   return result;
 }
 
+std::string cgroupParentOf(const std::string& instance) {
+  return "sampan-" + instance;
+}
+
 container::Settings engineSettings(const Config& config, const std::string& instance) {
   container::Settings settings;
   settings.dataRoot = config.dataRoot;
   settings.execRoot = config.execRoot;
   settings.instance = instance;
-  settings.cgroupParent = "sampan-" + instance;
+  settings.cgroupParent = cgroupParentOf(instance);
   settings.dns = config.dns;
   settings.dnsSearch = config.dnsSearch;
   settings.dnsOptions = config.dnsOptions;
@@ -88,13 +92,16 @@ networks::Options networkOptions(const Config& config, const std::string& instan
 }
 
 task::Options taskOptions(const Config& config, const std::string& programs,
-                          const sys::HostFacts& host, cgroup::Driver& cgroups) {
+                          const sys::HostFacts& host, cgroup::Driver& cgroups,
+                          const std::string& cgroupParent) {
   task::Options options;
   options.host = host;
   options.execRoot = sys::openAt(AT_FDCWD, config.execRoot, O_RDONLY | O_DIRECTORY);
   options.shimProgram = programs + "/sampan-shim";
   options.initProgram = programs + "/sampan-init";
   options.cgroups = &cgroups;
+  options.cgroupParent = cgroupParent;
+  options.shimCgroup = cgroupParent + "-shims";
   return options;
 }
 
@@ -165,7 +172,7 @@ struct Daemon::Impl {
         volumes(config.dataRoot, store, events),
         sandboxes(store, sys::openAt(AT_FDCWD, config.execRoot, O_RDONLY | O_DIRECTORY)),
         cgroups(cgroup::makeDriver(host)),
-        tasks(taskOptions(config, programs, host, *cgroups)),
+        tasks(taskOptions(config, programs, host, *cgroups, cgroupParentOf(instance))),
         recovered(tasks.recover()),
         live(liveOnes(recovered)),
         networks(networkOptions(config, instance), store, events, sandboxes,
@@ -232,6 +239,7 @@ void Daemon::Impl::listen() {
     base::log::info("API listen on " + where);
   }
   http.start(api.handler(), api.laneOf(), api.onError());
+  notifyReady();
   base::log::info("Daemon has completed initialization",
                   {{"version", SAMPAN_VERSION}, {"storage-driver", snapshots->driver()}});
 }
@@ -245,10 +253,12 @@ void Daemon::Impl::stop() {
   if (!running) {
     networks.tearDown();
     sys::detachMount(config.execRoot + "/netns");
-    try {
-      cgroups->remove(core.settings.cgroupParent, std::chrono::milliseconds(500));
-    } catch (const base::Error& error) {
-      base::log::warn("the cgroup parent stays", {{"error", error.message()}});
+    for (const char* suffix : {"", "-shims"}) {
+      try {
+        cgroups->remove(core.settings.cgroupParent + suffix, std::chrono::milliseconds(500));
+      } catch (const base::Error& error) {
+        base::log::warn("a cgroup stays", {{"error", error.message()}});
+      }
     }
   }
   for (const std::string& where : config.hosts) {

@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstddef>
+#include <cstdlib>
 #include <optional>
 
 #include "platform/base/error.h"
@@ -95,6 +98,24 @@ sys::Fd openListener(const std::string& host, const Config& config) {
       base::fail(Code::kNotImplemented, "-H fd:// (socket activation) is not implemented");
     base::fail(Code::kInvalidArgument, "invalid bind address format: {}", host);
   });
+}
+
+void notifyReady() {
+  const char* name = ::secure_getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe): never set
+  if (name == nullptr) return;
+  const std::string path = name;
+  sockaddr_un where{};
+  where.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof where.sun_path) return;
+  path.copy(where.sun_path, path.size());
+  if (path[0] == '@') where.sun_path[0] = '\0';  // the abstract name space
+  const sys::Fd socket(sys::check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  constexpr std::string_view kReady = "READY=1";
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  if (::sendto(socket.get(), kReady.data(), kReady.size(), MSG_NOSIGNAL,
+               reinterpret_cast<const sockaddr*>(&where), length) < 0)
+    base::log::warn("the service manager was not told that the daemon is ready",
+                    {{"socket", path}});
 }
 
 void writePidfile(const std::string& path) {

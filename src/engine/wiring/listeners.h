@@ -14,6 +14,9 @@ namespace wiring {
 // refused, since there is no TLS yet.
 sys::Fd openListener(const std::string& host, const Config& config);
 
+// Tells a service manager that asked for it (systemd, Type=notify) that the doors are open.
+void notifyReady();
+
 // Writes the pid; a file of a process that is gone is replaced. Error kConflict when that daemon
 // still runs.
 void writePidfile(const std::string& path);
