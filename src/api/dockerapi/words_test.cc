@@ -10,20 +10,16 @@
 #include "api/dockerapi/regex.h"
 #include "api/dockerapi/timestamp.h"
 #include "api/dockerapi/versions.h"
+#include "platform/base/error_test_util.h"
 #include "platform/base/strings.h"
 
 namespace dockerapi {
 namespace {
 
+// Everything here is refused as an invalid argument.
 template <class Body>
 std::string errorOf(Body&& body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Code::kInvalidArgument);
-    return error.message();
-  }
-  return "no error";
+  return base::test::errorOf(body, base::Code::kInvalidArgument);
 }
 
 TEST(Filters, BothEncodingsMeanTheSame) {

@@ -4,20 +4,15 @@
 #include "api/oci/platform.h"
 #include "api/oci/reference.h"
 #include "api/oci/runtime_spec.h"
-#include "platform/base/error.h"
+#include "platform/base/error_test_util.h"
 
 namespace oci {
 namespace {
 
+// Everything here is refused as an invalid argument.
 template <class Body>
 std::string errorOf(Body&& body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Code::kInvalidArgument);
-    return error.message();
-  }
-  return "no error";
+  return base::test::errorOf(body, base::Code::kInvalidArgument);
 }
 
 const std::string kHex(64, 'a');

@@ -11,21 +11,13 @@
 #include "cli/client/progress.h"
 #include "cli/client/raw_stream.h"
 #include "cli/client/terminal.h"
-#include "platform/base/error.h"
+#include "platform/base/error_test_util.h"
 #include "platform/base/strings.h"
 
 namespace client {
 namespace {
 
-template <class Body>
-std::string errorOf(Body body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    return error.message();
-  }
-  return "no error";
-}
+using base::test::errorOf;
 
 TEST(Endpoint, UnixAndTcp) {
   EXPECT_EQ(parseEndpoint("unix:///run/x.sock").socketPath, "/run/x.sock");

@@ -204,14 +204,7 @@ SessionOptions sessionOptions(Cli& cli, const CreateRequest& request, const std:
   options.errors = request.attachStderr;
   options.detachKeys = detachKeys;
   options.forwardSignals = forward;
-  options.kill = [&cli, id](int signal) {
-    client::QueryString query;
-    query.add("signal", signalName(signal));
-    try {
-      cli.engine().call("POST", containerPath(id, "/kill"), query);
-    } catch (const base::Error&) {  // it may have ended by now
-    }
-  };
+  options.kill = killOf(cli, id);
   if (request.tty) {
     options.resize = [&cli, id](client::TerminalSize size) {
       sendResize(cli.engine(), containerPath(id), size);

@@ -43,14 +43,7 @@ SessionOptions optionsFor(Cli& cli, const json::Value& container, bool input,
   options.input = input;
   options.detachKeys = detachKeys;
   options.forwardSignals = forward;
-  options.kill = [&cli, id](int signal) {
-    client::QueryString query;
-    query.add("signal", signalName(signal));
-    try {
-      cli.engine().call("POST", containerPath(id, "/kill"), query);
-    } catch (const base::Error&) {  // it may have ended by now
-    }
-  };
+  options.kill = killOf(cli, id);
   if (options.tty)
     options.resize = [&cli, id](client::TerminalSize size) {
       sendResize(cli.engine(), containerPath(id), size);

@@ -3,22 +3,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "platform/base/error.h"
+#include "platform/base/error_test_util.h"
 
 namespace commands {
 namespace {
 
 using Strings = std::vector<std::string>;
 
-template <class Body>
-std::string errorOf(Body body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    return error.message();
-  }
-  return "no error";
-}
+using base::test::errorOf;
 
 std::string mountError(const char* value) {
   return errorOf([&] { mountOption(value); });

@@ -5,22 +5,14 @@
 
 #include <fstream>
 
-#include "platform/base/error.h"
+#include "platform/base/error_test_util.h"
 
 namespace commands {
 namespace {
 
 using Strings = std::vector<std::string>;
 
-template <class Body>
-std::string errorOf(Body body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    return error.message();
-  }
-  return "no error";
-}
+using base::test::errorOf;
 
 TEST(ExtraHost, TakesColonOrEqualsSign) {
   EXPECT_EQ(extraHost("a:1.2.3.4"), "a:1.2.3.4");

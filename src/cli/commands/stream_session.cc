@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "cli/commands/command.h"
+#include "cli/commands/commands.h"
 #include "platform/base/strings.h"
 #include "platform/base/time.h"
 #include "platform/sys/check.h"
@@ -284,6 +285,17 @@ void sendResize(client::EngineClient& engine, const std::string& path, client::T
   client::QueryString query;
   query.add("h", fmt::format("{}", size.height)).add("w", fmt::format("{}", size.width));
   engine.call("POST", path + "/resize", query);
+}
+
+std::function<void(int signal)> killOf(Cli& cli, const std::string& id) {
+  return [&cli, id](int signal) {
+    client::QueryString query;
+    query.add("signal", signalName(signal));
+    try {
+      cli.engine().call("POST", containerPath(id, "/kill"), query);
+    } catch (const base::Error&) {  // it may have ended by now
+    }
+  };
 }
 
 std::string signalName(int signal) {

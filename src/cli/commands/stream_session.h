@@ -69,6 +69,8 @@ SessionEnd runSession(Cli& cli, client::RawStream& stream, PendingExit* exit, Si
 
 // Sends a resize request for a container or exec: path is "/containers/ID" or "/exec/ID".
 void sendResize(client::EngineClient& engine, const std::string& path, client::TerminalSize size);
+// Passes signals on to a container; one that has ended by then is no error.
+std::function<void(int signal)> killOf(Cli& cli, const std::string& id);
 // The name the API takes for a signal: "INT"; "" for one that is never passed on.
 std::string signalName(int signal);
 

@@ -1,39 +1,20 @@
 #include "network/dns/exchange.h"
 
-#include <arpa/inet.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "platform/base/time.h"
+#include "platform/sys/inet.h"
 
 namespace dns {
 namespace {
 
 constexpr std::int64_t kPatience = 2'500'000'000;
 constexpr size_t kMaxMessage = 65535;
-
-socklen_t socketAddress(const base::IpAddress& address, std::uint16_t port,
-                        sockaddr_storage& storage) {
-  storage = {};
-  const auto raw = address.bytes();
-  if (address.isV6()) {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, raw.data(), 16);
-    return sizeof(v6);
-  }
-  auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  std::memcpy(&v4.sin_addr, raw.data(), 4);
-  return sizeof(v4);
-}
 
 }  // namespace
 
@@ -77,7 +58,7 @@ void Exchange::tryServer(const base::IpAddress& server) {
                           (tcp_ ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return;
   sockaddr_storage address;
-  const socklen_t length = socketAddress(server, port_, address);
+  const socklen_t length = sys::socketAddress(server, port_, address);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0 &&
       errno != EINPROGRESS)
     return;

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "network/networks/fixture.h"
-#include "platform/base/error.h"
+#include "platform/base/error_test_util.h"
 #include "platform/base/ids.h"
 #include "platform/base/time.h"
 
@@ -14,15 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 
-template <class Body>
-std::string errorOf(Body&& body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    return error.message();
-  }
-  return "";
-}
+using base::test::errorOf;
 
 JoinRequest publish(JoinRequest request, std::vector<PortBinding> ports) {
   request.ports = std::move(ports);

@@ -12,28 +12,12 @@
 #include "platform/base/strings.h"
 #include "platform/sys/fd.h"
 #include "platform/sys/file.h"
+#include "platform/sys/inet.h"
 
 namespace publish {
 namespace {
 
 constexpr int kListenState = 0x0A;  // of /proc/net/tcp
-
-socklen_t fill(const base::IpAddress& ip, std::uint16_t port, sockaddr_storage& storage) {
-  storage = {};
-  const auto raw = ip.bytes();
-  if (ip.isV6()) {
-    auto& v6 = reinterpret_cast<sockaddr_in6&>(storage);
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(port);
-    std::memcpy(&v6.sin6_addr, raw.data(), 16);
-    return sizeof(v6);
-  }
-  auto& v4 = reinterpret_cast<sockaddr_in&>(storage);
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  std::memcpy(&v4.sin_addr, raw.data(), 4);
-  return sizeof(v4);
-}
 
 // As Go's net.Listen does it, so that the verdict is the one that dockerd's proxy would get.
 int tryBind(std::uint8_t protocol, const base::IpAddress& ip, std::uint16_t port) {
@@ -45,7 +29,7 @@ int tryBind(std::uint8_t protocol, const base::IpAddress& ip, std::uint16_t port
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   if (ip.isV6()) (void)::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
   sockaddr_storage address;
-  const socklen_t length = fill(ip, port, address);
+  const socklen_t length = sys::socketAddress(ip, port, address);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) return errno;
   if (protocol != IPPROTO_UDP && port != 0 && ::listen(socket.get(), 1) != 0) return errno;
   return 0;

@@ -10,7 +10,7 @@
 #include <mutex>
 
 #include "platform/base/error.h"
-#include "platform/base/time.h"
+#include "platform/base/wait.h"
 #include "platform/crypto/tls.h"
 #include "platform/crypto/verify.h"
 
@@ -68,20 +68,6 @@ BIO_METHOD* socketMethod() {
     return made;
   }();
   return method;
-}
-
-void waitFor(int fd, short events, const TlsWait& wait) {
-  const std::int64_t end = base::monotonicNs() + wait.idle.count() * 1'000'000;
-  for (;;) {
-    wait.stop.throwIfStopped();
-    int left = -1;
-    if (wait.idle.count() > 0) {
-      left = static_cast<int>((end - base::monotonicNs() + 999'999) / 1'000'000);
-      if (left <= 0) base::fail(Code::kUnavailable, "i/o timeout");
-    }
-    pollfd waits[2] = {{fd, events, 0}, {wait.stop.fd(), POLLIN, 0}};
-    if (::poll(waits, 2, left) > 0 && waits[0].revents != 0) return;
-  }
 }
 
 }  // namespace
@@ -189,7 +175,7 @@ TlsStream::TlsStream(std::shared_ptr<const TlsContext> context, int fd, const st
     const Progress progress = impl_->attempt([&] { return SSL_connect(impl_->ssl); });
     if (progress.end) base::fail(Code::kUnavailable, "EOF");
     if (progress.bytes > 0) return;
-    waitFor(fd, progress.need, wait);
+    base::waitFor(fd, progress.need, wait.stop, wait.idle);
   }
 }
 

@@ -5,22 +5,17 @@
 #include <fstream>
 #include <sstream>
 
-#include "platform/base/error.h"
+#include "platform/base/error_test_util.h"
 #include "platform/gotemplate/docker_format.h"
 #include "platform/json/list.h"
 
 namespace gotemplate {
 namespace {
 
+// Everything here is refused as an invalid argument.
 template <class Body>
 std::string errorOf(Body&& body) {
-  try {
-    body();
-  } catch (const base::Error& error) {
-    EXPECT_EQ(error.code(), base::Code::kInvalidArgument);
-    return error.message();
-  }
-  return "no error";
+  return base::test::errorOf(body, base::Code::kInvalidArgument);
 }
 
 struct Port {

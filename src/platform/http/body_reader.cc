@@ -9,6 +9,7 @@
 
 #include "platform/base/scope_exit.h"
 #include "platform/http/connection.h"
+#include "platform/http/read_all.h"
 
 namespace http {
 namespace {
@@ -29,16 +30,8 @@ size_t takeFront(std::string& from, std::span<char> into) {
 }  // namespace
 
 std::string Body::readAll(size_t limit) {
-  std::string text;
-  for (;;) {
-    const size_t had = text.size();
-    const size_t more = std::clamp<size_t>(had, 4096, 256 * 1024);
-    text.resize(had + more);
-    const size_t got = read(std::span(text.data() + had, more));
-    text.resize(had + got);
-    if (text.size() > limit) base::fail(Code::kInvalidArgument, "request body too large");
-    if (got == 0) return text;
-  }
+  return readAllOf(*this, limit,
+                   [] { base::fail(Code::kInvalidArgument, "request body too large"); });
 }
 
 BodyReader::BodyReader(std::shared_ptr<Connection> connection, const wire::RequestHead& head)

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "platform/base/error.h"
+#include "platform/http/read_all.h"
 
 namespace http {
 namespace {
@@ -115,18 +116,9 @@ class ClientResponseImpl final : public ClientResponse {
 }  // namespace
 
 std::string ClientResponse::readAll(size_t limit) {
-  std::string text;
-  for (;;) {
-    const size_t had = text.size();
-    const size_t more = std::clamp<size_t>(had, 4096, 256 * 1024);
-    text.resize(had + more);
-    const size_t got = read(std::span(text.data() + had, more));
-    text.resize(had + got);
-    if (text.size() > limit) {
-      base::fail(Code::kUnavailable, "http: response of more than {} bytes", limit);
-    }
-    if (got == 0) return text;
-  }
+  return readAllOf(*this, limit, [&] {
+    base::fail(Code::kUnavailable, "http: response of more than {} bytes", limit);
+  });
 }
 
 std::unique_ptr<ClientResponse> makeClientResponse(std::unique_ptr<ClientConnection> connection,

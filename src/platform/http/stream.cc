@@ -11,7 +11,7 @@
 #include <cstring>
 
 #include "platform/base/error.h"
-#include "platform/base/time.h"
+#include "platform/base/wait.h"
 
 namespace http {
 namespace {
@@ -80,19 +80,8 @@ class PlainStream final : public Stream {
   sys::Fd socket_;
 };
 
-// Waits until `events` (or the stop token) show. Returns what showed.
 short waitFor(int fd, short events, const Wait& wait) {
-  const std::int64_t end = base::monotonicNs() + wait.idle.count() * 1'000'000;
-  for (;;) {
-    wait.stop.throwIfStopped();
-    int left = -1;
-    if (wait.idle.count() > 0) {
-      left = static_cast<int>((end - base::monotonicNs() + 999'999) / 1'000'000);
-      if (left <= 0) throw base::Error(Code::kUnavailable, "i/o timeout", ETIMEDOUT);
-    }
-    pollfd waits[2] = {{fd, events, 0}, {wait.stop.fd(), POLLIN, 0}};
-    if (::poll(waits, 2, left) > 0 && waits[0].revents != 0) return waits[0].revents;
-  }
+  return base::waitFor(fd, events, wait.stop, wait.idle);
 }
 
 }  // namespace
