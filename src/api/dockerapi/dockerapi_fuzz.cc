@@ -8,19 +8,11 @@
 #include "api/dockerapi/regex.h"
 #include "api/dockerapi/timestamp.h"
 #include "platform/base/error.h"
+#include "platform/json/json_fuzz_util.h"
 
 namespace {
 
-template <class T>
-void roundTrip(std::string_view text) {
-  std::string once;
-  try {
-    once = json::write(json::parse<T>(text));
-  } catch (const base::Error&) {
-    return;
-  }
-  if (json::write(json::parse<T>(once)) != once) std::abort();
-}
+using json::fuzz::roundTrip;
 
 template <class Body>
 void mayFail(Body&& body) {

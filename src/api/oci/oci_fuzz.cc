@@ -5,21 +5,9 @@
 #include "api/oci/reference.h"
 #include "api/oci/runtime_spec.h"
 #include "platform/base/error.h"
+#include "platform/json/json_fuzz_util.h"
 
-namespace {
-
-template <class T>
-void roundTrip(std::string_view text) {
-  std::string once;
-  try {
-    once = json::write(json::parse<T>(text));
-  } catch (const base::Error&) {
-    return;
-  }
-  if (json::write(json::parse<T>(once)) != once) std::abort();
-}
-
-}  // namespace
+using json::fuzz::roundTrip;
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
   if (size == 0) return 0;
