@@ -102,6 +102,19 @@ def sampan(engine):
 
 
 @pytest.fixture
+def clean(engine):
+    """After each test no container, created network or volume is left, whatever it did."""
+    yield
+    for container in engine.get('/containers/json?all=1').json:
+        engine.delete(f"/containers/{container['Id']}?force=1&v=1")
+    for network in engine.get('/networks').json:
+        if network['Name'] not in ('bridge', 'host', 'none'):
+            assert engine.delete(f"/networks/{network['Id']}").status == 204, network
+    for volume in engine.get('/volumes').json['Volumes'] or []:
+        assert engine.delete(f"/volumes/{volume['Name']}").status == 204, volume
+
+
+@pytest.fixture
 def eventually():
     """eventually(condition, seconds): the condition's value as soon as it is true; fails with `what` otherwise."""
     def wait(condition, seconds=10, what='the condition'):

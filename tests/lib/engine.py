@@ -180,6 +180,14 @@ class Client:
     def out(self, *args, **kw):
         return self(*args, **kw).out.strip()
 
+    def sh(self, script, *flags, **kw):
+        """A shell script in a container of its own that is gone afterwards; flags are those of run."""
+        return self('run', '--rm', *flags, 'busybox', 'sh', '-c', script, **kw)
+
+    def inspect(self, *names):
+        """The first of `names`, as inspect prints it."""
+        return json.loads(self.out('inspect', *names))[0]
+
     def popen(self, *args, **kw):
         return subprocess.Popen([self.program, *map(str, args)], env=self.env(), **kw)
 

@@ -18,7 +18,7 @@ void refuseIf(bool set, const char* field) {
   if (set) base::fail(Code::kNotImplemented, "{} is not implemented", field);
 }
 
-void checkMemory(const dockerapi::Resources& r) {
+void checkMemory(const dockerapi::Resources& r, bool update = false) {
   if (r.memory != 0 && r.memory < kLeastMemory) {
     base::fail(Code::kInvalidArgument, "Minimum memory limit allowed is 6MB");
   }
@@ -26,7 +26,7 @@ void checkMemory(const dockerapi::Resources& r) {
     base::fail(Code::kInvalidArgument,
                "Minimum memoryswap limit should be larger than memory limit, see usage");
   }
-  if (r.memory == 0 && r.memorySwap > 0) {
+  if (r.memory == 0 && r.memorySwap > 0 && !update) {
     base::fail(Code::kInvalidArgument,
                "You should always set the Memory limit when using Memoryswap limit, see usage");
   }
@@ -41,6 +41,22 @@ void checkMemory(const dockerapi::Resources& r) {
     base::fail(Code::kInvalidArgument,
                "Minimum memory limit can not be less than memory reservation limit, see usage");
   }
+}
+
+void refuseResources(const dockerapi::Resources& r) {
+  refuseIf(!r.deviceRequests.empty(), "HostConfig.DeviceRequests");
+  refuseIf(!r.cgroupParent.empty(), "HostConfig.CgroupParent");
+  refuseIf(!r.blkioWeightDevice.empty(), "HostConfig.BlkioWeightDevice");
+  refuseIf(!r.blkioDeviceReadBps.empty(), "HostConfig.BlkioDeviceReadBps");
+  refuseIf(!r.blkioDeviceWriteBps.empty(), "HostConfig.BlkioDeviceWriteBps");
+  refuseIf(!r.blkioDeviceReadIOps.empty(), "HostConfig.BlkioDeviceReadIOps");
+  refuseIf(!r.blkioDeviceWriteIOps.empty(), "HostConfig.BlkioDeviceWriteIOps");
+  refuseIf(r.cpuRealtimePeriod != 0, "HostConfig.CpuRealtimePeriod");
+  refuseIf(r.cpuRealtimeRuntime != 0, "HostConfig.CpuRealtimeRuntime");
+  refuseIf(r.cpuCount != 0, "HostConfig.CpuCount");
+  refuseIf(r.cpuPercent != 0, "HostConfig.CpuPercent");
+  refuseIf(r.ioMaximumIOps != 0, "HostConfig.IOMaximumIOps");
+  refuseIf(r.ioMaximumBandwidth != 0, "HostConfig.IOMaximumBandwidth");
 }
 
 void checkCpu(const dockerapi::Resources& r, const sys::HostFacts& host) {
@@ -212,7 +228,7 @@ bool isUserNetwork(const std::string& mode) {
 }
 
 void refuseUnimplemented(const dockerapi::Config& config, const dockerapi::HostConfig& h) {
-  const auto& r = h.resources;
+  refuseResources(h.resources);
   refuseIf(config.healthcheck && !config.healthcheck->test.empty() &&
                config.healthcheck->test.front() != "NONE",
            "Config.Healthcheck");
@@ -221,13 +237,6 @@ void refuseUnimplemented(const dockerapi::Config& config, const dockerapi::HostC
   refuseIf(!h.storageOpt.empty(), "HostConfig.StorageOpt");
   refuseIf(!h.usernsMode.empty() && h.usernsMode != "host", "HostConfig.UsernsMode");
   refuseIf(!h.isolation.empty() && h.isolation != "default", "HostConfig.Isolation");
-  refuseIf(!r.deviceRequests.empty(), "HostConfig.DeviceRequests");
-  refuseIf(!r.cgroupParent.empty(), "HostConfig.CgroupParent");
-  refuseIf(!r.blkioWeightDevice.empty(), "HostConfig.BlkioWeightDevice");
-  refuseIf(!r.blkioDeviceReadBps.empty(), "HostConfig.BlkioDeviceReadBps");
-  refuseIf(!r.blkioDeviceWriteBps.empty(), "HostConfig.BlkioDeviceWriteBps");
-  refuseIf(!r.blkioDeviceReadIOps.empty(), "HostConfig.BlkioDeviceReadIOps");
-  refuseIf(!r.blkioDeviceWriteIOps.empty(), "HostConfig.BlkioDeviceWriteIOps");
   for (const auto& mount : h.mounts) {
     refuseIf(mount.bindOptions && mount.bindOptions->readOnlyForceRecursive,
              "HostConfig.Mounts.BindOptions.ReadOnlyForceRecursive");
@@ -236,16 +245,26 @@ void refuseUnimplemented(const dockerapi::Config& config, const dockerapi::HostC
     refuseIf(option.starts_with("systempaths"),
              "HostConfig.SecurityOpt systempaths (send empty MaskedPaths and ReadonlyPaths)");
   }
-  refuseIf(r.cpuRealtimePeriod != 0, "HostConfig.CpuRealtimePeriod");
-  refuseIf(r.cpuRealtimeRuntime != 0, "HostConfig.CpuRealtimeRuntime");
-  refuseIf(r.cpuCount != 0, "HostConfig.CpuCount");
-  refuseIf(r.cpuPercent != 0, "HostConfig.CpuPercent");
-  refuseIf(r.ioMaximumIOps != 0, "HostConfig.IOMaximumIOps");
-  refuseIf(r.ioMaximumBandwidth != 0, "HostConfig.IOMaximumBandwidth");
   refuseIf(!h.annotations.empty(), "HostConfig.Annotations");
   if (!h.runtime.empty() && h.runtime != "runc") {
     base::fail(Code::kInvalidArgument, "unknown or invalid runtime name: {}", h.runtime);
   }
+}
+
+void refuseUnimplementedUpdate(const dockerapi::Resources& r) {
+  refuseResources(r);
+  refuseIf(!r.devices.empty(), "Devices of an update");
+  refuseIf(!r.deviceCgroupRules.empty(), "DeviceCgroupRules of an update");
+  refuseIf(!r.ulimits.empty(), "Ulimits of an update");
+  refuseIf(r.memorySwappiness.has_value(), "MemorySwappiness of an update");
+  refuseIf(r.oomKillDisable.value_or(false), "OomKillDisable of an update");
+}
+
+void validateUpdate(const dockerapi::Resources& resources, const dockerapi::RestartPolicy& policy,
+                    const sys::HostFacts& host) {
+  checkMemory(resources, true);
+  checkCpu(resources, host);
+  if (!policy.name.empty()) checkRestart(policy, false);
 }
 
 int parseSignal(const std::string& text) {

@@ -18,6 +18,12 @@ void refuseUnimplemented(const dockerapi::Config& config, const dockerapi::HostC
 std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConfig& hostConfig,
                                   const sys::HostFacts& host);
 
+// What an update of a container that exists may ask for, by itself; what it comes to together with
+// the limits that stand is the updater's to judge. Errors as above.
+void refuseUnimplementedUpdate(const dockerapi::Resources& resources);
+void validateUpdate(const dockerapi::Resources& resources, const dockerapi::RestartPolicy& policy,
+                    const sys::HostFacts& host);
+
 // "SIGTERM", "TERM", "15" -> number. Error kInvalidArgument "invalid signal: x".
 int parseSignal(const std::string& text);
 

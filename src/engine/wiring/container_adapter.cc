@@ -7,6 +7,7 @@
 #include "engine/container/inspect.h"
 #include "engine/container/merge.h"
 #include "engine/container/stats.h"
+#include "engine/container/updater.h"
 #include "platform/json/json.h"
 
 namespace wiring {
@@ -99,9 +100,9 @@ void ContainerAdapter::rename(const std::string& reference, const std::string& n
   lifecycle_.rename(reference, name);
 }
 
-dockerapi::UpdateResponse ContainerAdapter::update(const std::string&,
-                                                   const dockerapi::UpdateRequest&) {
-  notBuilt("container update");
+dockerapi::UpdateResponse ContainerAdapter::update(const std::string& reference,
+                                                   const dockerapi::UpdateRequest& request) {
+  return {container::updateContainer(core_, reference, request)};
 }
 
 void ContainerAdapter::resize(const std::string& reference, unsigned height, unsigned width) {
@@ -146,6 +147,9 @@ dockerapi::ContainersPruneReport ContainerAdapter::prune(const dockerapi::Filter
     report.containersDeleted.push_back(view->id);
     report.spaceReclaimed += bytes;
   }
+  events::Event event{.type = "container", .action = "prune"};
+  event.attributes["reclaimed"] = std::to_string(report.spaceReclaimed);
+  core_.events.publish(std::move(event));
   return report;
 }
 
