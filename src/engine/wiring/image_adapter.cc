@@ -262,9 +262,13 @@ std::vector<dockerapi::SearchResult> ImageAdapter::searchImages(const std::strin
   base::fail(Code::kNotImplemented, "image search is not implemented");
 }
 
-dockerapi::DistributionInspect ImageAdapter::inspectDistribution(const std::string&,
-                                                                 const dockerapi::AuthConfig&) {
-  base::fail(Code::kNotImplemented, "distribution inspect is not implemented");
+dockerapi::DistributionInspect ImageAdapter::inspectDistribution(
+    const std::string& name, const dockerapi::AuthConfig& auth) {
+  const auto remote = core_.images.inspectRemote(name, credentialsOf(auth), {});
+  dockerapi::DistributionInspect shown;
+  shown.descriptor.text = json::write(remote.descriptor);
+  shown.platforms.text = json::write(remote.platforms);
+  return shown;
 }
 
 void ImageAdapter::pullImage(const server::ImagePullRequest& request,

@@ -122,6 +122,12 @@ void Images::push(const std::string& repository, const std::string& tag,
   image::push(*impl_, repository, tag, credentials, progress, stop);
 }
 
+Images::Remote Images::inspectRemote(const std::string& reference,
+                                     const registry::Credentials& credentials,
+                                     const base::StopToken& stop) {
+  return image::inspectRemote(*impl_, reference, credentials, stop);
+}
+
 base::Digest Images::import(const Source& tar, const std::string& name, const std::string& message,
                             const std::vector<std::string>& changes, const Platform& platform,
                             const ProgressSink& progress, const base::StopToken& stop) {

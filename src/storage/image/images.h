@@ -111,6 +111,15 @@ class Images {
             const registry::Credentials& credentials, const ProgressSink& progress,
             const base::StopToken& stop);
 
+  // What a name stands for at its registry, and the platforms it serves; nothing is kept here.
+  // Errors as pull's.
+  struct Remote {
+    oci::Descriptor descriptor;
+    std::vector<oci::Platform> platforms;
+  };
+  Remote inspectRemote(const std::string& reference, const registry::Credentials& credentials,
+                       const base::StopToken& stop);
+
   using Source = std::function<size_t(std::span<char>)>;  // 0: end
   using Sink = std::function<void(std::string_view)>;
   // A root file system as tar (plain, gzip, zstd, xz). `changes` are Dockerfile instructions (CMD,

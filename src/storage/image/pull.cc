@@ -5,6 +5,7 @@
 #include "platform/base/error.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
+#include "platform/crypto/hash.h"
 #include "platform/json/json.h"
 #include "platform/json/value.h"
 #include "storage/image/layer_pull.h"
@@ -100,6 +101,24 @@ std::string fetchConfig(registry::Repository& repository, const oci::Descriptor&
   }
   blobs.push_back({config.digest, static_cast<std::uint64_t>(config.size)});
   return content.read(config.digest, static_cast<size_t>(kMaxConfig));
+}
+
+// The config alone, into memory only.
+std::string readConfig(registry::Repository& repository, const oci::Descriptor& config,
+                       const base::StopToken& stop) {
+  const auto reader = repository.blob(config.digest, 0, stop);
+  std::string text;
+  std::vector<char> buffer(64 * 1024);
+  while (const size_t n = reader->read(buffer)) {
+    text.append(buffer.data(), n);
+    if (text.size() > static_cast<size_t>(kMaxConfig))
+      base::fail(Code::kInvalidArgument, "image config {} is too large", config.digest.str());
+  }
+  if (crypto::digestOf(text, crypto::algorithmOf(config.digest)) != config.digest) {
+    base::fail(Code::kDataLoss, "the registry sent other bytes than image config {}",
+               config.digest.str());
+  }
+  return text;
 }
 
 // Docker pulls what has no list of platforms whatever it was asked for, and says so.
@@ -266,6 +285,33 @@ void pull(Parts& parts, const std::string& text, const std::optional<Platform>& 
     base::fail(Code::kForbidden, "'scratch' is a reserved name");
   const bool newer = pullCleanly(parts, reference, platform, credentials, progress, stop);
   sayStatus(progress, reference.familiar(), newer);
+}
+
+Images::Remote inspectRemote(Parts& parts, const std::string& text,
+                             const registry::Credentials& credentials,
+                             const base::StopToken& stop) {
+  const oci::Reference reference = oci::Reference::parse(text).withDefaultTag();
+  auto sources = parts.registries.pullSources(reference.domain(), reference.path(), credentials);
+  const Fetched fetched = fetchTop(sources, reference, stop);
+  checkDocument(fetched.top.body, fetched.top.mediaType);
+  Images::Remote remote;
+  remote.descriptor = descriptorOf(fetched.top);
+  if (oci::media::isIndex(fetched.top.mediaType)) {
+    for (const oci::Descriptor& one : json::parse<oci::Index>(fetched.top.body).manifests) {
+      if (one.platform) remote.platforms.push_back(*one.platform);
+    }
+    return remote;
+  }
+  const auto manifest = json::parse<oci::Manifest>(fetched.top.body);
+  const oci::Image config = parseConfig(readConfig(*fetched.repository, manifest.config, stop));
+  oci::Platform platform;
+  platform.os = config.os;
+  platform.architecture = config.architecture;
+  platform.variant = config.variant;
+  platform.osVersion = config.osVersion;
+  platform.osFeatures = config.osFeatures;
+  remote.platforms.push_back(std::move(platform));
+  return remote;
 }
 
 void pullAllTags(Parts& parts, const std::string& repository,
