@@ -94,6 +94,23 @@ json::Map<dockerapi::EndpointSettings> endpointsOf(const dockerapi::CreateReques
   return endpoints;
 }
 
+// By name, whether they were given by name, id or prefix. One that does not exist yet keeps what
+// was given: the start finds it, or says that it is missing.
+json::Map<dockerapi::EndpointSettings> byName(const Core& core,
+                                              json::Map<dockerapi::EndpointSettings> endpoints) {
+  json::Map<dockerapi::EndpointSettings> named;
+  for (auto& [given, settings] : endpoints) {
+    std::string name = given;
+    try {
+      name = core.networks.resolve(given).spec.name;
+    } catch (const base::Error& error) {
+      if (error.code() != Code::kNotFound) throw;
+    }
+    named.try_emplace(name, std::move(settings));
+  }
+  return named;
+}
+
 void checkEndpoints(const json::Map<dockerapi::EndpointSettings>& endpoints) {
   for (const auto& [name, settings] : endpoints) {
     const bool created = isUserNetwork(name);
@@ -204,7 +221,7 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
                                  ? core.host.hostname
                                  : base::shortId(record.id);
   }
-  record.networks = endpointsOf(request, record.hostConfig);
+  record.networks = byName(core, endpointsOf(request, record.hostConfig));
   record.imageId = image.id.str();
   record.imageName = request.config.image;
   for (const auto& layer : image.layers) record.layers.push_back(layer.str());

@@ -68,6 +68,12 @@ std::string hostsText(const Record& record, const std::string& hostname,
                       const std::vector<std::pair<std::string, std::string>>& extra) {
   std::string text(kStandardHosts);
   for (const auto& [name, address] : extra) text += address + "\t" + name + "\n";
+  return text + ownHostLines(record, hostname, endpoints);
+}
+
+std::string ownHostLines(const Record& record, const std::string& hostname,
+                         const std::vector<networks::Endpoint>& endpoints) {
+  std::string text;
   std::string names = hostname;
   if (!record.config.domainname.empty())
     names = hostname + "." + record.config.domainname + " " + hostname;

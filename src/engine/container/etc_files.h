@@ -23,6 +23,9 @@ std::vector<std::pair<std::string, std::string>> parseExtraHosts(
 std::string hostsText(const Record& record, const std::string& hostname,
                       const std::vector<networks::Endpoint>& endpoints,
                       const std::vector<std::pair<std::string, std::string>>& extra);
+// Of them only the lines by which the container knows itself, one an address.
+std::string ownHostLines(const Record& record, const std::string& hostname,
+                         const std::vector<networks::Endpoint>& endpoints);
 std::string resolvText(const Resolver& resolver);
 
 // The host's /etc/resolv.conf, parsed; loopback servers are left out, since they mean another host

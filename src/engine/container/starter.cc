@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "engine/container/devices.h"
 #include "engine/container/etc_files.h"
 #include "engine/container/mount_sources.h"
@@ -153,9 +155,7 @@ void setSharing(Core& core, const Record& record, SpecInputs& inputs,
     }
     inputs.ipcNamespace = namespacePath(peer, "ipc");
     inputs.shareShm = true;
-    sources.push_back(
-        {"/dev/shm", sys::openAt(AT_FDCWD, fmt::format("/proc/{}/root/dev/shm", peer->state.pid),
-                                 O_PATH | O_DIRECTORY)});
+    sources.push_back({"/dev/shm", sandbox::cloneMountOf(peer->state.pid, "/dev/shm")});
   } else if (h.ipcMode == "host") {
     inputs.shareShm = true;
     sources.push_back({"/dev/shm", sys::openAt(AT_FDCWD, "/dev/shm", O_PATH | O_DIRECTORY)});
@@ -205,6 +205,38 @@ task::StartRequest buildRequest(Core& core, const Record& record, Network& netwo
 }
 
 }  // namespace
+
+void refreshEtcFiles(Core& core, const Record& record,
+                     const std::optional<networks::Joined>& before) {
+  const sys::Fd directory = sys::openAt(core.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
+  // In place: the container has these very files mounted.
+  const auto rewrite = [&](const char* name, const std::string& text) {
+    const sys::Fd file = sys::openAt(directory.get(), name, O_WRONLY | O_TRUNC | O_NOFOLLOW);
+    sys::writeAll(file.get(), text, name);
+  };
+  const auto read = [&](const char* name) {
+    return sys::readFileIfExists(directory.get(), name, 1 << 20).value_or("");
+  };
+  Network was, is;
+  if (before) was.joined = *before;
+  if (auto now = core.networks.joined(record.id)) is.joined = std::move(*now);
+  const auto wasResolver = resolvText(resolverFor(core, record, was));
+  const auto isResolver = resolvText(resolverFor(core, record, is));
+  if (wasResolver != isResolver && read("resolv.conf") == wasResolver)
+    rewrite("resolv.conf", isResolver);
+
+  const std::string hostname = hostnameOf(core, record);
+  std::string hosts;
+  for (const std::string& line : base::split(read("hosts"), '\n')) {
+    const bool gone = std::any_of(
+        was.joined.endpoints.begin(), was.joined.endpoints.end(), [&](const auto& endpoint) {
+          return !endpoint.ipv4.empty() && line.starts_with(endpoint.ipv4 + "\t" + hostname);
+        });
+    if (!gone && !line.empty()) hosts += line + "\n";
+  }
+  hosts += ownHostLines(record, hostname, is.joined.endpoints);
+  rewrite("hosts", hosts);
+}
 
 std::string hostnameOf(const Core& core, const Record& record) {
   if (!record.config.hostname.empty()) return record.config.hostname;

@@ -25,6 +25,11 @@ std::function<void(store::Transaction&)> releaseWithin(Core& core, const Record&
 inline constexpr std::uint32_t kDnsSockets = 1;
 void keepDnsSockets(Core& core, const std::string& id) noexcept;
 
+// After a running container's networks have changed: its lines in /etc/hosts follow, and so does
+// resolv.conf unless somebody has edited it. `before`: what joined() said before the change.
+void refreshEtcFiles(Core& core, const Record& record,
+                     const std::optional<networks::Joined>& before);
+
 // The hostname the container sees.
 std::string hostnameOf(const Core& core, const Record& record);
 // The rules its seccomp profile gives; nullopt: unconfined.

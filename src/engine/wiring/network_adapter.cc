@@ -169,6 +169,7 @@ void NetworkAdapter::connectNetwork(const std::string& reference,
     base::fail(Code::kForbidden, "endpoint with name {} already exists in network {}", view->name,
                network.spec.name);
   }
+  const auto before = core_.networks.joined(id);
   if (view->running())
     core_.networks.connect(container::joinRequestOf(*view),
                            endpointOf(network, request.endpointConfig));
@@ -176,6 +177,7 @@ void NetworkAdapter::connectNetwork(const std::string& reference,
     record.networks[network.spec.name] =
         request.endpointConfig.value_or(dockerapi::EndpointSettings{});
   });
+  if (view->running()) container::refreshEtcFiles(core_, *view, before);
 }
 
 void NetworkAdapter::disconnectNetwork(const std::string& reference,
@@ -195,10 +197,12 @@ void NetworkAdapter::disconnectNetwork(const std::string& reference,
     base::fail(Code::kForbidden, "container {} is not connected to the network {}", view->id,
                network.spec.name);
   }
+  const auto before = core_.networks.joined(view->id);
   if (view->running()) core_.networks.disconnect(view->id, network.id);
   container::changeRecord(
       core_, store::Durability::kDurable, view->id,
       [&](container::Record& record) { record.networks.erase(network.spec.name); });
+  if (view->running()) container::refreshEtcFiles(core_, *view, before);
 }
 
 dockerapi::NetworksPruneReport NetworkAdapter::pruneNetworks(const dockerapi::Filters& filters) {
@@ -212,6 +216,9 @@ dockerapi::NetworksPruneReport NetworkAdapter::pruneNetworks(const dockerapi::Fi
     return filters.matchLabels("label", network.spec.labels) &&
            filters.matchNoLabels("label!", network.spec.labels);
   });
+  events::Event event{.type = "network", .action = "prune"};
+  event.attributes["reclaimed"] = "0";
+  core_.events.publish(std::move(event));
   return report;
 }
 

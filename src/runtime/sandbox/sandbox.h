@@ -50,4 +50,9 @@ class Sandboxes {
 // in.
 void inNamespace(int netns, const std::function<void()>& body);
 
+// A detached copy of what is mounted at `path` as the mount namespace of process `pid` sees it:
+// open_tree clones nothing of a namespace that the caller is not in. Error kNotFound: no such
+// process or path.
+sys::Fd cloneMountOf(int pid, const std::string& path);
+
 }  // namespace sandbox
