@@ -1,0 +1,242 @@
+"""Watching containers: ps and its filters, logs and rotation, stats, top, attach, exec, wait, diff, info."""
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def image(busybox, clean):
+    return busybox
+
+
+def listed(client, *filters):
+    words = [word for item in filters for word in ('--filter', item)]
+    return sorted(client.out('ps', '-a', '--format', '{{.Names}}', *words).split())
+
+
+def test_every_filter_of_ps(docker, engine):
+    docker('network', 'create', 'net1')
+    docker('run', '-d', '--name', 'web', '-l', 'k=1', '--network', 'net1', '-v', 'data:/data', '-p', '127.0.0.1::80', '--expose', '99', 'busybox', 'sleep', '1000')
+    docker('run', '--name', 'done', '-l', 'k=2', 'busybox', 'sh', '-c', 'exit 3', check=False)
+    docker('create', '--name', 'fresh', 'busybox', 'true')
+    docker('run', '-d', '--name', 'still', 'busybox', 'sleep', '1000')
+    docker('pause', 'still')
+    id = docker.inspect('web')['Id']
+    expected = {
+        ('id=' + id[:6],): ['web'], ('name=^/?web$',): ['web'], ('name=e',): ['done', 'fresh', 'web'], ('label=k',): ['done', 'web'],
+        ('label=k=2',): ['done'], ('exited=3',): ['done'], ('exited=0',): [], ('status=paused',): ['still'], ('status=exited',): ['done'],
+        ('status=created', 'status=running'): ['fresh', 'web'], ('ancestor=busybox:latest',): ['done', 'fresh', 'still', 'web'], ('ancestor=nosuch',): [],
+        ('before=fresh',): ['done', 'web'], ('since=done',): ['fresh', 'still'], ('volume=data',): ['web'], ('volume=/data',): ['web'],
+        ('network=net1',): ['web'], ('network=bridge',): ['done', 'fresh', 'still'], ('publish=80',): ['web'], ('expose=99/tcp',): ['web'],
+        ('expose=90-100',): ['web'], ('health=none',): ['done', 'fresh', 'still', 'web'], ('health=healthy',): [], ('is-task=false',): ['done', 'fresh', 'still', 'web'],
+        ('is-task=true',): [], ('label=k', 'status=running'): ['web'],
+    }
+    for filters, names in expected.items():
+        assert listed(docker, *filters) == names, filters
+    for bad in ('nosuch=1', 'status=odd', 'exited=x', 'health=odd', 'before=nosuch'):
+        assert docker('ps', '--filter', bad, check=False).code == 1, bad
+    assert docker.out('ps', '--format', '{{.Names}}').split() == ['still', 'web']
+    assert docker.out('ps', '-n', '2', '--format', '{{.Names}}').split() == ['still', 'fresh'] and docker.out('ps', '-l', '--format', '{{.Names}}') == 'still'
+    assert docker.out('ps', '-aq', '--no-trunc', '--filter', 'name=web') == id
+    assert re.search(r'\(virtual', docker.out('ps', '-as', '--filter', 'name=web', '--format', '{{.Size}}'))
+    docker('unpause', 'still')
+
+
+def test_logs_since_until_tail_and_details(docker):
+    docker('run', '--name', 'talk', 'busybox', 'sh', '-c', 'echo one; sleep 1.1; echo two; echo three >&2')
+    stamps = [line.split(' ', 1) for line in docker.out('logs', '-t', 'talk').splitlines()]
+    assert docker('logs', '--since', stamps[1][0], 'talk').out.split() == ['two']
+    assert docker('logs', '--until', stamps[0][0], 'talk').out.split() == ['one']
+    assert docker('logs', '--tail', '1', 'talk').err.split() == ['three'] and docker('logs', '--tail', '0', 'talk').out == ''
+    assert docker('logs', '--since', '10m', 'talk').out.split() == ['one', 'two'] and docker('logs', '--details', 'talk').out.split() == ['one', 'two']
+    assert docker('logs', '--since', 'nonsense', 'talk', check=False).code == 1 and docker('logs', 'nosuch', check=False).code == 1
+
+
+def test_log_files_are_rotated_by_size_and_count(docker, eventually):
+    docker('run', '--name', 'loud', '--log-opt', 'max-size=20k', '--log-opt', 'max-file=3', 'busybox', 'sh', '-c', 'seq -w 1 3000')
+    path = docker.inspect('loud')['LogPath']
+    files = [path, path + '.1', path + '.2']
+    assert all(os.path.exists(name) for name in files) and not os.path.exists(path + '.3')
+    assert all(os.path.getsize(name) < 21 * 1024 for name in files)
+    kept = docker.out('logs', 'loud').split()
+    assert kept[-1] == '3000' and len(kept) > 300 and [int(line) for line in kept] == list(range(int(kept[0]), 3001))
+    for option in ('max-size=abc', 'max-file=0', 'nosuch=1'):
+        assert docker('run', '--rm', '--log-opt', option, 'busybox', 'true', check=False).code == 125, option
+
+
+@pytest.mark.smoke
+def test_stats_top_and_diff(cli):
+    cli('run', '-d', '--name', 'busy', '-m', '64m', 'busybox', 'sh', '-c', 'touch /made; rm /etc/group; while :; do :; done')
+    line = json.loads(cli.out('stats', '--no-stream', '--format', '{{json .}}', 'busy'))
+    assert line['Name'] == 'busy' and line['MemUsage'].endswith('/ 64MiB') and line['PIDs'] == '1' and float(line['CPUPerc'].rstrip('%')) > 1
+    assert re.fullmatch(r'[\d.]+k?M?B / [\d.]+k?M?B', line['NetIO'])
+    top = cli.out('top', 'busy', '-o', 'pid,args').splitlines()
+    assert top[0].split() == ['PID', 'COMMAND'] and 'while :' in top[1]
+    assert set(cli.out('diff', 'busy').splitlines()) >= {'A /made', 'C /etc', 'D /etc/group'}
+    cli('rm', '-f', 'busy')
+    assert cli('stats', '--no-stream', 'nosuch', check=False).code == 1
+
+
+def test_stats_stream_over_the_api(engine, docker):
+    docker('run', '-d', '--name', 'busy', '-m', '64m', 'busybox', 'sh', '-c', 'while :; do :; done')
+    first = engine.get('/containers/busy/stats?stream=0&one-shot=1').json
+    second = engine.get('/containers/busy/stats?stream=0').json
+    assert second['cpu_stats']['cpu_usage']['total_usage'] > first['cpu_stats']['cpu_usage']['total_usage'] > 0
+    assert second['precpu_stats']['cpu_usage']['total_usage'] > 0 and second['cpu_stats']['system_cpu_usage'] > 0
+    assert second['memory_stats']['limit'] == 64 << 20 and 0 < second['memory_stats']['usage'] < 64 << 20
+    assert second['pids_stats']['current'] == 1 and second['name'] == '/busy' and second['networks']['eth0']['tx_packets'] >= 0
+    assert second['cpu_stats']['online_cpus'] == os.cpu_count()
+
+
+def test_attach_sees_and_sends(docker, eventually):
+    docker('run', '-di', '--name', 'cat', 'busybox', 'sh', '-c', 'while read l; do echo got $l; test $l = both && exit 4; done')
+    process = docker.popen('attach', 'cat', stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process.stdin.write('ahoy\n')
+    process.stdin.flush()
+    assert process.stdout.readline() == 'got ahoy\n'
+    other = docker.popen('attach', '--no-stdin', 'cat', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    time.sleep(0.3)    # the client does not say when it is attached
+    process.stdin.write('both\n')
+    process.stdin.flush()
+    assert process.stdout.readline() == 'got both\n' and process.wait(20) == 4
+    assert other.stdout.read() == 'got both\n' and other.wait(20) == 4
+    assert docker('attach', 'cat', check=False).code == 1    # it is not running
+
+
+@pytest.mark.smoke
+def test_start_attached_and_interactive(cli):
+    cli('create', '-i', '--name', 'later', 'busybox', 'sh', '-c', 'cat; echo err >&2; exit 6')
+    result = cli('start', '-ai', 'later', input='ahoy\n', check=False)
+    assert (result.out, result.err, result.code) == ('ahoy\n', 'err\n', 6)
+    assert cli.out('wait', 'later') == '6'
+    cli('rm', 'later')
+
+
+@pytest.mark.smoke
+def test_exec_options(cli, engine):
+    cli('run', '-d', '--name', 'base', '-e', 'A=1', 'busybox', 'sleep', '1000')
+    assert cli.out('exec', '-e', 'B=2', '-w', '/tmp', '-u', 'web', 'base', 'sh', '-c', 'echo $A $B $(pwd) $(id -u)') == '1 2 /tmp 1000'
+    assert cli('exec', '-i', 'base', 'cat', input='in\n').out == 'in\n'
+    assert cli('exec', '-d', 'base', 'sh', '-c', 'echo x > /tmp/d').code == 0
+    capable = int(cli.out('exec', '--privileged', 'base', 'grep', 'CapEff', '/proc/self/status').split()[1], 16)
+    assert capable & (1 << 21)
+    assert cli('exec', 'base', 'nosuch', check=False).code in (126, 127) and cli('exec', '-w', '/nosuch', 'base', 'true', check=False).code != 0
+    assert cli('exec', '-u', 'nosuch', 'base', 'true', check=False).code != 0
+    cli('pause', 'base')
+    paused = cli('exec', 'base', 'true', check=False)
+    assert paused.code == 1 and 'is paused' in paused.err
+    cli('unpause', 'base')
+    cli('rm', '-f', 'base')
+
+
+def test_exec_inspect_and_resize(engine, docker):
+    docker('run', '-d', '--name', 'base', 'busybox', 'sleep', '1000')
+    id = engine.post('/containers/base/exec', {'Cmd': ['sh', '-c', 'sleep 0.5; stty size > /tmp/size; exit 5'], 'Tty': True, 'User': 'root', 'Env': ['A=1']}).json['Id']
+    before = engine.get(f'/exec/{id}/json').json
+    assert (before['Running'], before['ExitCode'], before['ProcessConfig']['tty'], before['ProcessConfig']['entrypoint']) == (False, None, True, 'sh')
+    assert engine.post(f'/exec/{id}/start', {'Detach': True}).status == 200
+    assert engine.post(f'/exec/{id}/resize?h=44&w=122').status in (200, 201)
+    assert engine.get(f'/exec/{id}/json').json['Running'] is True and id in engine.get('/containers/base/json').json['ExecIDs']
+    for _ in range(200):
+        after = engine.get(f'/exec/{id}/json').json
+        if not after['Running']:
+            break
+        time.sleep(0.02)
+    assert after['ExitCode'] == 5 and docker.out('exec', 'base', 'cat', '/tmp/size') == '44 122'
+    assert engine.get('/exec/nosuch/json').status == 404 and engine.post(f'/exec/{id}/start', {'Detach': True}).status == 409
+    assert engine.post('/containers/base/exec', {'Cmd': []}).status == 400
+
+
+def test_wait_conditions(engine, docker):
+    docker('create', '--name', 'sleeper', 'busybox', 'sh', '-c', 'sleep 0.2; exit 3')
+    results = {}
+    def wait(condition):
+        results[condition] = engine.post(f'/containers/sleeper/wait?condition={condition}', timeout=30).json['StatusCode']
+    assert engine.post('/containers/sleeper/wait?condition=not-running').json['StatusCode'] == 0    # it never ran
+    threads = [threading.Thread(target=wait, args=(condition,)) for condition in ('next-exit', 'removed')]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    docker('start', 'sleeper')
+    threads[0].join(20)
+    assert results == {'next-exit': 3}
+    docker('rm', 'sleeper')
+    threads[1].join(20)
+    assert results['removed'] == 3
+    assert engine.post('/containers/sleeper/wait').status == 404 and engine.post('/containers/x/wait?condition=odd').status in (400, 404)
+
+
+def test_rename_conflicts(docker):
+    docker('create', '--name', 'one', 'busybox', 'true')
+    docker('create', '--name', 'two', 'busybox', 'true')
+    taken = docker('rename', 'one', 'two', check=False)
+    assert taken.code == 1 and 'is already in use by container' in taken.err
+    assert docker('rename', 'one', 'bad/name', check=False).code == 1 and docker('rename', 'nosuch', 'three', check=False).code == 1
+    assert docker('rename', 'one', 'one', check=False).code == 1
+    docker('rename', 'one', 'three')
+    assert listed(docker) == ['three', 'two']
+
+
+@pytest.mark.smoke
+def test_info_tells_what_is_there(cli, engine):
+    cli('run', '-d', '--name', 'up', 'busybox', 'sleep', '1000')
+    info = json.loads(cli.out('info', '--format', '{{json .}}'))
+    assert (info['Containers'], info['ContainersRunning'], info['ContainersStopped'], info['Images']) == (1, 1, 0, 1)
+    assert info['Driver'] in ('overlay2', 'vfs') and info['NCPU'] == os.cpu_count() and info['OSType'] == 'linux' and info['MemTotal'] > 0
+    assert info['LoggingDriver'] == 'json-file' and info['DockerRootDir'] == engine.root + '/data' and info['CgroupVersion'] in ('1', '2')
+    assert info['KernelVersion'] == os.uname()[2] and 'bridge' in info['Plugins']['Network'] and info['Plugins']['Volume'] == ['local']
+    assert 'Server Version' in cli.out('info') and info['DefaultRuntime'] == 'runc'
+    cli('rm', '-f', 'up')
+
+
+@pytest.mark.smoke
+def test_prune_by_state_age_and_label(cli):
+    cli('run', '-d', '--name', 'up', 'busybox', 'sleep', '1000')
+    cli('run', '--name', 'big', '-l', 'k=1', 'busybox', 'dd', 'if=/dev/zero', 'of=/f', 'bs=1M', 'count=2')
+    cli('create', '--name', 'kept', '-l', 'k=2', 'busybox', 'true')
+    assert 'Total reclaimed space: 0B' in cli.out('container', 'prune', '-f', '--filter', 'until=1h')
+    big = cli.inspect('big')['Id']
+    out = cli.out('container', 'prune', '-f', '--filter', 'label=k=1')
+    assert out.splitlines()[:2] == ['Deleted Containers:', big] and re.search(r'reclaimed space: 2\.\d+MB', out)
+    assert listed(cli) == ['kept', 'up']
+    cli('volume', 'create', 'vol1')
+    cli('network', 'create', 'net1')
+    cli('tag', 'busybox', 'extra:1')
+    out = cli.out('system', 'prune', '-f', '--filter', 'label!=k')
+    assert 'net1' in out and listed(cli) == ['kept', 'up']
+    assert 'kept' not in listed(cli, 'status=running') and 'busybox' in cli.out('images', '--format', '{{.Repository}}')
+    cli('rmi', 'extra:1')
+    assert 'Deleted Containers' in cli.out('system', 'prune', '-f', '--volumes')
+    assert listed(cli) == ['up']
+    df = cli.out('system', 'df', '-v')
+    assert 'Images space usage:' in df and 'Containers space usage:' in df and 'Local Volumes space usage:' in df and 'up' in df
+    totals = {line.split('|')[0]: line.split('|')[1:] for line in cli.out('system', 'df', '--format', '{{.Type}}|{{.TotalCount}}|{{.Active}}').splitlines()}
+    assert totals['Images'] == ['1', '1'] and totals['Containers'] == ['1', '1']
+    cli('rm', '-f', 'up')
+    cli('volume', 'rm', '-f', 'vol1')
+
+
+def test_restart_backs_off_and_unless_stopped_stays_stopped(docker, engine, eventually):
+    docker('run', '-d', '--name', 'flaky', '--restart', 'unless-stopped', 'busybox', 'sh', '-c', 'cut -d" " -f1 /proc/uptime >> /runs; exit 1')
+    eventually(lambda: docker.inspect('flaky')['RestartCount'] >= 4, 20)
+    assert docker.inspect('flaky')['State']['Status'] in ('restarting', 'running')
+    docker('stop', 'flaky')
+    count = docker.inspect('flaky')['RestartCount']
+    engine.restart()
+    time.sleep(0.5)
+    shown = docker.inspect('flaky')
+    assert shown['State']['Status'] == 'exited' and shown['RestartCount'] == count
+    source = shown['GraphDriver']['Data'].get('UpperDir') or shown['GraphDriver']['Data'].get('RootDir')
+    if source:
+        runs = [float(line) for line in open(source + '/runs')]
+        gaps = [later - earlier for earlier, later in zip(runs, runs[1:])]
+        assert gaps[0] >= 0.09 and gaps[2] >= 0.39, gaps    # 100, 200, 400 ms; the clock counts in hundredths
+    docker('run', '-d', '--name', 'always', '--restart', 'always', 'busybox', 'sleep', '1000')
+    docker('stop', '-t', '0', 'always')
+    engine.restart()    # a stopped one with `always` comes back with the daemon
+    eventually(lambda: docker.inspect('always')['State']['Running'])
