@@ -76,7 +76,8 @@ def test_images_networks_and_volumes(docker):
     docker('container', 'prune', '-f')
     docker('volume', 'prune', '-f')
     docker('network', 'prune', '-f')
-    assert {(event['Type'], event['Action']) for event in window.events()} >= {(kind, 'prune') for kind in ('container', 'volume', 'network')}
+    docker('image', 'prune', '-f')
+    assert {(event['Type'], event['Action']) for event in window.events()} >= {(kind, 'prune') for kind in ('container', 'volume', 'network', 'image')}
 
 
 def test_filters_join_and_exclude(docker):

@@ -93,15 +93,18 @@ def test_network_in_use_is_kept(docker):
     assert docker.inspect('member')['State']['Status'] == 'exited'
 
 
-def test_prune_takes_unused_ones_that_match(docker):
+@pytest.mark.smoke
+def test_prune_takes_unused_ones_that_match(cli):
     for name, label in [('one', 'k=1'), ('two', 'k=2'), ('used', 'k=1')]:
-        docker('network', 'create', '--label', label, name)
-    docker('create', '--name', 'member', '--network', 'used', 'busybox', 'true')
-    out = docker.out('network', 'prune', '-f', '--filter', 'label=k=1').split()
+        cli('network', 'create', '--label', label, name)
+    cli('create', '--name', 'member', '--network', 'used', 'busybox', 'true')
+    out = cli.out('network', 'prune', '-f', '--filter', 'label=k=1').split()
     assert 'one' in out and 'two' not in out and 'used' not in out
-    assert 'two' not in docker.out('network', 'prune', '-f', '--filter', 'until=1h').split()
-    assert 'two' in docker.out('network', 'prune', '-f')
-    assert 'used' in docker.out('network', 'ls', '--format', '{{.Name}}')
+    assert 'two' not in cli.out('network', 'prune', '-f', '--filter', 'until=1h').split()
+    assert 'two' in cli.out('network', 'prune', '-f')
+    assert 'used' in cli.out('network', 'ls', '--format', '{{.Name}}')
+    cli('rm', 'member')
+    cli('network', 'rm', 'used')
 
 
 def test_internal_networks_reach_nobody_outside(docker):
@@ -192,6 +195,7 @@ def test_none_host_and_container_modes(docker):
 
 # ---- connect and disconnect
 
+@pytest.mark.smoke
 def test_connect_and_disconnect_a_running_container(docker, cli):
     docker('network', 'create', '--subnet', '10.213.2.0/24', 'more')
     docker('run', '-d', '--name', 'peer', '--network', 'more', 'busybox', 'httpd', '-f', '-h', '/etc')
@@ -248,3 +252,16 @@ def test_network_by_id_is_the_same_network(docker):
     docker('network', 'disconnect', 'named', 'by-id')
     docker('network', 'disconnect', 'named', 'by-prefix')
     assert ips(docker, 'by-id') == {}
+
+
+def test_gateway_priority_and_interface_name(engine, docker):
+    for number in (1, 2):
+        docker('network', 'create', '--subnet', f'10.213.2{number}.0/24', f'way{number}')
+    ends = {'way1': {}, 'way2': {'GwPriority': 10, 'DriverOpts': {'com.docker.network.endpoint.ifname': 'wan0'}}}
+    body = {'Image': 'busybox', 'Cmd': ['sleep', '1000'], 'HostConfig': {'NetworkMode': 'way1'}, 'NetworkingConfig': {'EndpointsConfig': ends}}
+    assert engine.post('/containers/create?name=two-ways', body).status == 201
+    docker('start', 'two-ways')
+    assert 'default via 10.213.22.1 dev wan0' in docker.out('exec', 'two-ways', 'ip', 'route')
+    assert set(ips(docker, 'two-ways')) == {'way1', 'way2'}
+    docker('network', 'disconnect', 'way2', 'two-ways')
+    assert 'default via 10.213.21.1' in docker.out('exec', 'two-ways', 'ip', 'route'), 'the other one takes over'

@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from lib.engine import UnixConnection
+
 
 @pytest.fixture(autouse=True)
 def image(busybox, clean):
@@ -91,21 +93,28 @@ def test_stats_stream_over_the_api(engine, docker):
     assert second['memory_stats']['limit'] == 64 << 20 and 0 < second['memory_stats']['usage'] < 64 << 20
     assert second['pids_stats']['current'] == 1 and second['name'] == '/busy' and second['networks']['eth0']['tx_packets'] >= 0
     assert second['cpu_stats']['online_cpus'] == os.cpu_count()
+    connection = UnixConnection(engine.socket)
+    connection.request('GET', '/containers/busy/stats')
+    stream = connection.getresponse()
+    one, two = (json.loads(stream.readline()) for _ in range(2))    # one a second, each with the one before
+    connection.close()
+    assert two['precpu_stats']['cpu_usage'] == one['cpu_stats']['cpu_usage'] and two['read'] > one['read']
 
 
-def test_attach_sees_and_sends(docker, eventually):
-    docker('run', '-di', '--name', 'cat', 'busybox', 'sh', '-c', 'while read l; do echo got $l; test $l = both && exit 4; done')
-    process = docker.popen('attach', 'cat', stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+@pytest.mark.smoke
+def test_attach_sees_and_sends(cli):
+    cli('run', '-di', '--name', 'cat', 'busybox', 'sh', '-c', 'while read l; do echo got $l; test $l = both && exit 4; done')
+    process = cli.popen('attach', 'cat', stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     process.stdin.write('ahoy\n')
     process.stdin.flush()
     assert process.stdout.readline() == 'got ahoy\n'
-    other = docker.popen('attach', '--no-stdin', 'cat', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    other = cli.popen('attach', '--no-stdin', 'cat', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     time.sleep(0.3)    # the client does not say when it is attached
     process.stdin.write('both\n')
     process.stdin.flush()
     assert process.stdout.readline() == 'got both\n' and process.wait(20) == 4
     assert other.stdout.read() == 'got both\n' and other.wait(20) == 4
-    assert docker('attach', 'cat', check=False).code == 1    # it is not running
+    assert cli('attach', 'cat', check=False).code == 1    # it is not running
 
 
 @pytest.mark.smoke
@@ -131,6 +140,20 @@ def test_exec_options(cli, engine):
     paused = cli('exec', 'base', 'true', check=False)
     assert paused.code == 1 and 'is paused' in paused.err
     cli('unpause', 'base')
+    cli('rm', '-f', 'base')
+
+
+@pytest.mark.smoke
+def test_exec_with_a_terminal(cli):
+    import pty
+    cli('run', '-d', '--name', 'base', 'busybox', 'sleep', '1000')
+    main, other = pty.openpty()
+    process = cli.popen('exec', '-it', 'base', 'sh', '-c', 'tty; echo $TERM; exit 7', stdin=other, stdout=other, stderr=other)
+    assert process.wait(20) == 7
+    text = os.read(main, 4096).decode()
+    assert '/dev/pts/' in text and 'xterm' in text, text
+    os.close(main)
+    os.close(other)
     cli('rm', '-f', 'base')
 
 

@@ -253,6 +253,9 @@ dockerapi::ImagesPruneReport ImageAdapter::pruneImages(const dockerapi::Filters&
   dockerapi::ImagesPruneReport report;
   report.imagesDeleted = deletedOf(removed);
   report.spaceReclaimed = static_cast<std::uint64_t>(removed.reclaimed);
+  events::Event event{.type = "image", .action = "prune"};
+  event.attributes["reclaimed"] = std::to_string(report.spaceReclaimed);
+  core_.events.publish(std::move(event));
   return report;
 }
 
