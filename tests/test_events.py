@@ -34,9 +34,11 @@ def test_life_of_a_container_in_order(cli):
         cli(*words)
     told = window.events('type=container')
     actions = [event['Action'].split(':')[0] for event in told]
-    assert [action for action in actions if action not in ('top', 'resize', 'attach')] == [
-        'create', 'start', 'pause', 'unpause', 'exec_create', 'exec_start', 'exec_die', 'rename', 'update', 'kill', 'kill', 'die', 'stop', 'start',
-        'restart', 'kill', 'die', 'stop', 'destroy'] or actions.count('kill') >= 3 and actions[0] == 'create' and actions[-1] == 'destroy', actions
+    # A stop without patience sends one signal or two.
+    steps = [action for action in actions if action not in ('top', 'resize', 'attach')]
+    steps = [action for number, action in enumerate(steps) if action != 'kill' or steps[number - 1] != 'kill']
+    assert steps == ['create', 'start', 'pause', 'unpause', 'exec_create', 'exec_start', 'exec_die', 'rename', 'update', 'kill', 'die', 'stop', 'start',
+                     'restart', 'kill', 'die', 'stop', 'destroy'], actions
     assert 'top' in actions
     for event in told:
         attributes = event['Actor']['Attributes']
