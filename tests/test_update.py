@@ -86,3 +86,16 @@ def test_an_update_is_durable_and_told(docker, engine):
     assert (host['Memory'], host['RestartPolicy']['Name']) == (96 << 20, 'unless-stopped')
     lines = docker.out('events', '--since', f'{begun:.9f}', '--until', f'{time.time():.9f}', '--filter', 'container=kept', '--format', '{{.Action}}')
     assert 'update' in lines.split()
+
+
+def test_death_in_the_middle_loses_no_container(docker, engine):
+    docker('run', '-d', '--name', 'half', '-m', '64m', '--memory-swap', '64m', 'busybox', 'sleep', '1000')
+    engine.restart(faults='update.record:1:kill')
+    docker('update', '-m', '96m', '--memory-swap', '96m', 'half', check=False)
+    assert engine.process.wait(10) == -9, 'update.record was never reached'
+    engine.start()
+    shown = docker.inspect('half')
+    assert shown['State']['Running'] and shown['HostConfig']['Memory'] == 64 << 20    # it was never acknowledged
+    docker('update', '-m', '128m', '--memory-swap', '128m', 'half')
+    assert kernel(docker, 'half', 'memory/memory.limit_in_bytes', 'memory.max') == str(128 << 20)
+    assert docker.inspect('half')['HostConfig']['Memory'] == 128 << 20
