@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <set>
 
 #include "platform/base/error.h"
+#include "platform/base/ip.h"
 #include "platform/base/strings.h"
 #include "platform/json/json.h"
 #include "platform/json/value.h"
@@ -17,6 +19,8 @@ namespace {
 
 using base::Code;
 
+constexpr const char* kDefaultHost = "unix:///run/sampan.sock";
+
 // One setting: its flag, its key in daemon.json, and what it does with a value.
 struct Setting {
   std::string flag;  // without dashes
@@ -25,6 +29,7 @@ struct Setting {
   bool isList = false;
   std::string help;
   std::function<void(Config&, const std::string&)> apply;
+  bool isNumber = false;
 };
 
 bool boolean(const std::string& flag, const std::string& value) {
@@ -71,6 +76,36 @@ void addPool(Config& config, const std::string& value) {
   config.addressPools.emplace_back(base, size);
 }
 
+// A number above zero; dockerd takes 0 as "the default".
+void count(int Config::*member, const std::string& flag, const std::string& value, Config& config) {
+  const auto number = base::parseInt(value);
+  if (!number || *number > 1000)
+    base::fail(Code::kInvalidArgument, "invalid argument {} for \"--{}\" flag: not a number",
+               base::quote(value), flag);
+  std::string words = flag;
+  std::replace(words.begin(), words.end(), '-', ' ');
+  if (*number < 0) base::fail(Code::kInvalidArgument, "invalid {}: {}", words, *number);
+  config.*member = *number == 0 ? Config{}.*member : static_cast<int>(*number);
+}
+
+void label(Config& config, const std::string& value) {
+  if (value.find('=') == std::string::npos)
+    base::fail(Code::kInvalidArgument, "bad attribute format: {}", value);
+  const std::string key = value.substr(0, value.find('='));
+  for (const std::string& known : config.labels) {
+    if (known != value && known.substr(0, known.find('=')) == key)
+      base::fail(Code::kInvalidArgument, "conflict labels for {} and {}", known, value);
+  }
+  config.labels.push_back(value);
+}
+
+[[noreturn]] void tls(const std::string& name) {
+  base::fail(Code::kNotImplemented,
+             "{}: TLS on the daemon's socket is not implemented; use a unix socket, over ssh from "
+             "other hosts",
+             name);
+}
+
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> kSettings{
       {"host", "hosts", false, true, "Daemon socket(s) to connect to",
@@ -113,24 +148,45 @@ const std::vector<Setting>& settings() {
       {"live-restore", "live-restore", true, false, "Containers survive the daemon: always on",
        liveRestore},
       {"dns", "dns", false, true, "DNS server to use",
-       [](Config& c, const std::string& v) { c.dns.push_back(v); }},
+       [](Config& c, const std::string& v) {
+         if (!base::IpAddress::parse(v))
+           base::fail(Code::kInvalidArgument, "{} is not an ip address", v);
+         c.dns.push_back(v);
+       }},
       {"dns-search", "dns-search", false, true, "DNS search domains to use",
        [](Config& c, const std::string& v) { c.dnsSearch.push_back(v); }},
       {"dns-opt", "dns-opts", false, true, "DNS options to use",
        [](Config& c, const std::string& v) { c.dnsOptions.push_back(v); }},
-      {"label", "labels", false, true, "Set key=value labels to the daemon",
-       [](Config& c, const std::string& v) { c.labels.push_back(v); }},
+      {"label", "labels", false, true, "Set key=value labels to the daemon", label},
+      {"max-concurrent-downloads", "max-concurrent-downloads", false, false,
+       "Set the max concurrent downloads (default 3)",
+       [](Config& c, const std::string& v) {
+         count(&Config::maxConcurrentDownloads, "max-concurrent-downloads", v, c);
+       },
+       true},
+      {"max-concurrent-uploads", "max-concurrent-uploads", false, false,
+       "Set the max concurrent uploads (default 3)",
+       [](Config& c, const std::string& v) {
+         count(&Config::maxConcurrentUploads, "max-concurrent-uploads", v, c);
+       },
+       true},
+      {"max-download-attempts", "max-download-attempts", false, false,
+       "Set the max download attempts for each pull (default 5)",
+       [](Config& c, const std::string& v) {
+         count(&Config::maxDownloadAttempts, "max-download-attempts", v, c);
+       },
+       true},
       {"init", "init", true, false,
        "Run an init in the container to forward signals and reap processes",
        [](Config& c, const std::string& v) { c.init = boolean("init", v); }},
       {"storage-driver", "storage-driver", false, false, "Storage driver to use", storageDriver},
       {"default-address-pool", "", false, true,
        "Default address pools for node specific local networks", addPool},
-      {"http-proxy", "", false, false, "HTTP proxy URL to use for outgoing traffic",
+      {"http-proxy", "http-proxy", false, false, "HTTP proxy URL to use for outgoing traffic",
        [](Config& c, const std::string& v) { c.proxy.httpProxy = v; }},
-      {"https-proxy", "", false, false, "HTTPS proxy URL to use for outgoing traffic",
+      {"https-proxy", "https-proxy", false, false, "HTTPS proxy URL to use for outgoing traffic",
        [](Config& c, const std::string& v) { c.proxy.httpsProxy = v; }},
-      {"no-proxy", "", false, false,
+      {"no-proxy", "no-proxy", false, false,
        "Comma-separated list of hosts or IP addresses for which the proxy is skipped",
        [](Config& c, const std::string& v) { c.proxy.noProxy = v; }},
       {"validate", "", true, false, "Validate daemon configuration and exit",
@@ -147,6 +203,11 @@ const std::map<char, std::string> kShorthands{
     {'H', "host"},  {'D', "debug"},   {'l', "log-level"},     {'p', "pidfile"},
     {'G', "group"}, {'v', "version"}, {'s', "storage-driver"}};
 
+const std::set<std::string> kTls{"tls", "tlsverify", "tlscacert", "tlscert", "tlskey"};
+
+// What the command line set, by the key of daemon.json, for the words of a conflict.
+using Given = std::map<std::string, std::vector<std::string>>;
+
 const Setting* byFlag(const std::string& flag) {
   for (const Setting& setting : settings()) {
     if (setting.flag == flag) return &setting;
@@ -161,8 +222,7 @@ const Setting* byKey(const std::string& key) {
   return nullptr;
 }
 
-void readArguments(const std::vector<std::string>& arguments, Config& config,
-                   std::set<std::string>& given) {
+void readArguments(const std::vector<std::string>& arguments, Config& config, Given& given) {
   for (size_t i = 0; i < arguments.size(); ++i) {
     const std::string& word = arguments[i];
     std::string name;
@@ -181,6 +241,7 @@ void readArguments(const std::vector<std::string>& arguments, Config& config,
       base::fail(Code::kInvalidArgument, "\"sampand\" accepts no arguments; got {}",
                  base::quote(word));
     }
+    if (kTls.contains(name)) tls("--" + name);
     const Setting* setting = byFlag(name);
     if (!setting) base::fail(Code::kInvalidArgument, "unknown flag: --{}", name);
     if (!value && setting->isBool) value = "true";
@@ -190,29 +251,28 @@ void readArguments(const std::vector<std::string>& arguments, Config& config,
       value = arguments[i];
     }
     setting->apply(config, *value);
-    if (!setting->key.empty()) given.insert(setting->key);
+    const std::string& key = setting->key.empty() ? setting->flag : setting->key;
+    if (!setting->isList) given[key].clear();
+    given[key].push_back(*value);
   }
 }
 
-std::string scalar(const std::string& key, const json::Value& value) {
+// As Go prints a value.
+std::string shown(const json::Value& value) {
   if (value.isString()) return value.asString();
-  if (value.isBool()) return value.asBool() ? "true" : "false";
-  if (value.isNumber()) return value.numberText();
-  base::fail(Code::kInvalidArgument, "the key \"{}\" has a value of the wrong type", key);
+  if (!value.isArray()) return value.write();
+  std::vector<std::string> words;
+  for (const json::Value& element : value.asArray()) words.push_back(shown(element));
+  return "[" + base::join(words, " ") + "]";
 }
 
-void readProxies(const json::Value& proxies, Config& config) {
-  for (const auto& [name, value] : proxies.asObject()) {
-    if (name == "http-proxy")
-      config.proxy.httpProxy = value.asString();
-    else if (name == "https-proxy")
-      config.proxy.httpsProxy = value.asString();
-    else if (name == "no-proxy")
-      config.proxy.noProxy = value.asString();
-    else
-      base::fail(Code::kInvalidArgument,
-                 "the following directives don't match any configuration option: proxies.{}", name);
-  }
+// The text that the setting's flag would have; the types are those of daemon.json, not of strings.
+std::string scalar(const Setting& setting, const std::string& key, const json::Value& value) {
+  if (setting.isBool && value.isBool()) return value.asBool() ? "true" : "false";
+  if (setting.isNumber && value.isNumber()) return value.numberText();
+  if (!setting.isBool && !setting.isNumber && value.isString()) return value.asString();
+  base::fail(Code::kInvalidArgument, "the key \"{}\" has a value of the wrong type: {}", key,
+             value.write());
 }
 
 void readPools(const json::Value& pools, Config& config) {
@@ -222,50 +282,111 @@ void readPools(const json::Value& pools, Config& config) {
   }
 }
 
-void readFile(Config& config, const std::set<std::string>& given) {
+void applyKey(const std::string& key, const json::Value& value, Config& config) {
+  if (key == "default-address-pools") return readPools(value, config);
+  const Setting& setting = *byKey(key);
+  if (!setting.isList) return setting.apply(config, scalar(setting, key, value));
+  if (!value.isArray())
+    base::fail(Code::kInvalidArgument, "the key \"{}\" has a value of the wrong type: {}", key,
+               value.write());
+  for (const json::Value& element : value.asArray()) {
+    if (!element.isString())
+      base::fail(Code::kInvalidArgument, "the key \"{}\" has a value of the wrong type: {}", key,
+                 element.write());
+    setting.apply(config, element.asString());
+  }
+}
+
+// The members of `proxies` are keys like the others, with flags of the same names.
+std::map<std::string, json::Value> keysOf(const json::Value& document) {
+  std::map<std::string, json::Value> keys;
+  for (const auto& [key, value] : document.asObject()) {
+    if (key != "proxies") {
+      keys[key] = value;
+      continue;
+    }
+    for (const auto& [name, proxy] : value.asObject()) {
+      const bool known = name == "http-proxy" || name == "https-proxy" || name == "no-proxy";
+      keys[known ? name : "proxies." + name] = proxy;
+    }
+  }
+  return keys;
+}
+
+bool known(const std::string& key) {
+  return byKey(key) || key == "default-address-pools" || kTls.contains(key);
+}
+
+void readDocument(const json::Value& document, Config& config, const Given& given) {
+  const auto keys = keysOf(document);
+  std::vector<std::string> strange, conflicts;
+  for (const auto& [key, value] : keys) {
+    if (!known(key)) strange.push_back(key);
+    const auto flag = given.find(key == "default-address-pools" ? "default-address-pool" : key);
+    if (flag == given.end()) continue;
+    const Setting* setting = byKey(key);
+    const std::string ours = !setting || setting->isList ? "[" + base::join(flag->second, " ") + "]"
+                                                         : flag->second.back();
+    conflicts.push_back(fmt::format("{}: (from flag: {}, from file: {})", key, ours, shown(value)));
+  }
+  if (!strange.empty())
+    base::fail(Code::kInvalidArgument,
+               "the following directives don't match any configuration option: {}",
+               base::join(strange, ", "));
+  if (!conflicts.empty())
+    base::fail(Code::kInvalidArgument,
+               "the following directives are specified both as a flag and in the configuration "
+               "file: {}",
+               base::join(conflicts, ", "));
+  for (const auto& [key, value] : keys) {
+    if (kTls.contains(key)) tls(key);
+    applyKey(key, value, config);
+  }
+}
+
+void readFile(Config& config, const Given& given) {
   const auto text = sys::readFileIfExists(AT_FDCWD, config.configFile, 1 << 20);
+  const std::string where = "unable to configure the daemon with file " + config.configFile;
   if (!text) {
     if (config.configFileGiven)
-      base::fail(Code::kInvalidArgument,
-                 "unable to configure the daemon with file {}: open {}: no such file or directory",
-                 config.configFile, config.configFile);
+      base::fail(Code::kInvalidArgument, "{}: open {}: no such file or directory", where,
+                 config.configFile);
     return;
   }
-  const json::Value document =
-      base::within("unable to configure the daemon with file " + config.configFile,
-                   [&] { return json::Value::parse(*text); });
-  for (const auto& [key, value] : document.asObject()) {
-    const std::string where = "unable to configure the daemon with file " + config.configFile;
-    if (given.contains(key)) {
-      base::fail(Code::kInvalidArgument,
-                 "{}: the following directives are specified both as a flag and in the "
-                 "configuration file: {}",
-                 where, key);
-    }
-    base::within(where, [&] {
-      if (key == "proxies") return readProxies(value, config);
-      if (key == "default-address-pools") return readPools(value, config);
-      const Setting* setting = byKey(key);
-      if (!setting)
-        base::fail(Code::kInvalidArgument,
-                   "the following directives don't match any configuration option: {}", key);
-      if (!setting->isList) return setting->apply(config, scalar(key, value));
-      for (const json::Value& element : value.asArray())
-        setting->apply(config, scalar(key, element));
-    });
+  std::string_view body = *text;
+  if (body.starts_with("\xef\xbb\xbf")) body.remove_prefix(3);
+  body = base::trim(body);
+  if (body.empty()) return;
+  base::within(where, [&] {
+    const json::Value document = json::Value::parse(body);
+    if (!document.isObject()) base::fail(Code::kInvalidArgument, "the document is no JSON object");
+    readDocument(document, config, given);
+  });
+}
+
+// What dockerd lets one leave out: the scheme of TCP, its port, the usual socket's path.
+std::string wholeHost(const std::string& host) {
+  if (host == "unix://" || host.empty()) return kDefaultHost;
+  std::string whole = host.find("://") == std::string::npos ? "tcp://" + host : host;
+  if (whole.starts_with("tcp://") && whole.find(':', 6) == std::string::npos) {
+    if (whole == "tcp://") whole += "localhost";
+    whole += ":2375";
   }
+  return whole;
 }
 
 }  // namespace
 
 Config readConfig(const std::vector<std::string>& arguments) {
   Config config;
+  config.arguments = arguments;
   config.proxy = http::ProxyConfig::fromEnvironment();
-  std::set<std::string> given;
+  Given given;
   readArguments(arguments, config, given);
   if (config.version || config.help) return config;
   readFile(config, given);
-  if (config.hosts.empty()) config.hosts.emplace_back("unix:///run/sampan.sock");
+  for (std::string& host : config.hosts) host = wholeHost(host);
+  if (config.hosts.empty()) config.hosts.emplace_back(kDefaultHost);
   for (const std::string* path : {&config.dataRoot, &config.execRoot, &config.pidfile}) {
     if (!path->starts_with('/'))
       base::fail(Code::kInvalidArgument, "\"{}\" must be an absolute path", *path);

@@ -11,7 +11,8 @@
 namespace wiring {
 
 struct Config {
-  std::vector<std::string> hosts;  // unix:///path, tcp://127.0.0.1:port
+  std::vector<std::string> arguments;  // what it was read from, for the next reading
+  std::vector<std::string> hosts;      // unix:///path, tcp://127.0.0.1:port
   std::string dataRoot = "/var/lib/sampan";
   std::string execRoot = "/run/sampan";
   std::string pidfile = "/run/sampan.pid";
@@ -27,7 +28,8 @@ struct Config {
   std::vector<std::string> labels;
   http::ProxyConfig proxy;
   bool init = false;
-  int shutdownTimeout = 15;
+  int maxConcurrentDownloads = 3, maxConcurrentUploads = 3;  // layers of one image
+  int maxDownloadAttempts = 5;
   std::string storageDriver;  // empty: the best that works
   std::vector<std::pair<std::string, int>> addressPools;
   bool version = false, help = false, validate = false;
@@ -35,7 +37,7 @@ struct Config {
 
 // Reads the command line, then daemon.json for what the command line leaves open. Error
 // kInvalidArgument in dockerd's words: unknown flags and keys, a key that both set, values that
-// cannot be.
+// cannot be. kNotImplemented: the flags and keys of TLS.
 Config readConfig(const std::vector<std::string>& arguments);
 
 std::string helpText();

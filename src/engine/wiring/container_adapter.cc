@@ -57,6 +57,7 @@ dockerapi::CreateResponse ContainerAdapter::create(const server::ContainerCreate
     const oci::Platform platform = oci::Platform::parse(request.platform);
     options.platform = image::Platform{platform.os, platform.architecture, platform.variant};
   }
+  options.readOnlyNonRecursive = request.readOnlyNonRecursive;
   container::Created created = container::create(core_, request.body, options);
   return {std::move(created.id), std::move(created.warnings)};
 }

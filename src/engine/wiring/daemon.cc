@@ -12,6 +12,7 @@
 #include "engine/wiring/image_adapter.h"
 #include "engine/wiring/listeners.h"
 #include "engine/wiring/network_adapter.h"
+#include "engine/wiring/reload.h"
 #include "engine/wiring/system_adapter.h"
 #include "engine/wiring/volume_adapter.h"
 #include "platform/base/error.h"
@@ -123,7 +124,8 @@ sys::Fd containersDirectory(const std::string& dataRoot) {
 
 // In the order of construction; destroyed in the reverse one.
 struct Daemon::Impl {
-  Config config;
+  const Config config;  // of the start
+  LiveConfig live_config;
   sys::Fd dataLock, execLock;
   std::string id;
   std::string instance;
@@ -157,6 +159,7 @@ struct Daemon::Impl {
 
   Impl(Config given, const std::string& programs)
       : config(std::move(given)),
+        live_config(config),
         dataLock(lockRoot(config.dataRoot, 0710)),
         execLock(lockRoot(config.execRoot, 0711)),
         id(engineId(config.dataRoot)),
@@ -166,7 +169,7 @@ struct Daemon::Impl {
         events(store),
         snapshots(snapshot::makeSnapshotter(snapshotOptions(config), store)),
         content(config.dataRoot, store),
-        images(image::Options{registryConfig(config),
+        images(image::Options{registryConfig(config), transfersOf(config),
                               [this](const base::Digest& image) { return usersOf(image); }},
                store, events, content, *snapshots),
         volumes(config.dataRoot, store, events),
@@ -201,7 +204,7 @@ struct Daemon::Impl {
         imageAdapter(core),
         networkAdapter(core),
         volumeAdapter(volumes),
-        systemAdapter(core, config, id),
+        systemAdapter(core, live_config, id),
         api({SAMPAN_VERSION, false}, {systemAdapter, containerAdapter, containerAdapter,
                                       imageAdapter, networkAdapter, volumeAdapter}),
         http(http::ServerOptions{}) {
@@ -294,9 +297,7 @@ void Daemon::run() {
     const timespec patience{kIdleSeconds, 0};
     const int signal = sigtimedwait(&signals, nullptr, &patience);
     if (signal == SIGHUP) {
-      base::log::warn(
-          "SIGHUP: reloading the configuration is not implemented; restart the daemon, containers "
-          "go on");
+      reload(impl_->live_config, impl_->images, impl_->events, impl_->id, impl_->host.hostname);
       continue;
     }
     if (signal > 0) {

@@ -16,8 +16,8 @@ class Daemon {
   Daemon(Config config, const std::string& programs);
   ~Daemon();
 
-  // Serves until SIGTERM or SIGINT (both blocked by the caller before any thread was started).
-  // Containers go on.
+  // Serves until SIGTERM or SIGINT; SIGHUP reloads (all blocked by the caller before any thread
+  // was started). Containers go on.
   void run();
 
  private:

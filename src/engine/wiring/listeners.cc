@@ -9,7 +9,6 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <optional>
 
 #include "platform/base/error.h"
 #include "platform/base/log.h"
@@ -48,10 +47,22 @@ std::pair<std::string, std::string> splitPath(const std::string& path) {
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
+// A stale socket refuses; one that somebody serves must not be taken from them.
+bool answers(int folder, const std::string& name) {
+  try {
+    sys::connectUnix(folder, name, SOCK_STREAM);
+    return true;
+  } catch (const base::Error&) {
+    return false;
+  }
+}
+
 sys::Fd openUnix(const std::string& path, const Config& config) {
   const auto [directory, name] = splitPath(path);
   sys::makeDirs(AT_FDCWD, directory, 0755);
   const sys::Fd folder = sys::openAt(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY);
+  if (answers(folder.get(), name))
+    base::fail(Code::kConflict, "unix://{} is in use by another daemon, which listens there", path);
   return sys::listenUnix(folder.get(), name, SOCK_STREAM, 0660, socketGroup(config));
 }
 
@@ -116,6 +127,14 @@ void notifyReady() {
                reinterpret_cast<const sockaddr*>(&where), length) < 0)
     base::log::warn("the service manager was not told that the daemon is ready",
                     {{"socket", path}});
+}
+
+std::optional<std::string> openDoorWarning(const std::string& host) {
+  if (!host.starts_with("tcp://")) return std::nullopt;
+  return fmt::format(
+      "WARNING: API is accessible on http://{} without encryption: every process on this host that "
+      "can connect there is root",
+      host.substr(6));
 }
 
 void writePidfile(const std::string& path) {

@@ -10,6 +10,7 @@
 #include "api/dockerapi/versions.h"
 #include "engine/container/inspect.h"
 #include "engine/wiring/image_adapter.h"
+#include "engine/wiring/listeners.h"
 #include "engine/wiring/volume_adapter.h"
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
@@ -121,6 +122,7 @@ class Inbox {
 dockerapi::Info SystemAdapter::info() {
   dockerapi::Info info;
   const sys::HostFacts& host = core_.host;
+  const auto config = config_.get();
   info.id = id_;
   for (const container::View& view : core_.records.all()) {
     ++info.containers;
@@ -143,7 +145,7 @@ dockerapi::Info SystemAdapter::info() {
   info.ipv4Forwarding =
       base::trim(sys::readFileIfExists(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward").value_or("0")) ==
       "1";
-  info.debug = config_.debug;
+  info.debug = config->debug;
   info.nFd = static_cast<int>(sys::listDir(AT_FDCWD, "/proc/self/fd").size());
   info.nGoroutines = static_cast<int>(sys::listDir(AT_FDCWD, "/proc/self/task").size());
   info.systemTime = base::formatRfc3339Nano(base::Time::now());
@@ -154,15 +156,15 @@ dockerapi::Info SystemAdapter::info() {
   info.osType = "linux";
   info.architecture = host.architecture;
   info.indexServerAddress = "https://index.docker.io/v1/";
-  fillRegistries(info, config_);
+  fillRegistries(info, *config);
   info.ncpu = host.cpus;
   info.memTotal = host.memory;
-  info.dockerRootDir = config_.dataRoot;
-  info.httpProxy = withoutCredentials(config_.proxy.httpProxy);
-  info.httpsProxy = withoutCredentials(config_.proxy.httpsProxy);
-  info.noProxy = config_.proxy.noProxy;
+  info.dockerRootDir = config->dataRoot;
+  info.httpProxy = withoutCredentials(config->proxy.httpProxy);
+  info.httpsProxy = withoutCredentials(config->proxy.httpsProxy);
+  info.noProxy = config->proxy.noProxy;
   info.name = host.hostname;
-  info.labels = config_.labels;
+  info.labels = config->labels;
   info.serverVersion = SAMPAN_VERSION;
   info.runtimes["runc"].path = "sampan-shim";
   info.defaultRuntime = "runc";
@@ -174,6 +176,9 @@ dockerapi::Info SystemAdapter::info() {
   if (host.cgroups == sys::CgroupVersion::kV2) info.securityOptions.emplace_back("name=cgroupns");
   info.firewallBackend = dockerapi::FirewallInfo{"nftables", {}};
   info.warnings = core_.networks.hostPolicyWarnings();
+  for (const std::string& where : config->hosts) {
+    if (auto warning = openDoorWarning(where)) info.warnings.push_back(std::move(*warning));
+  }
   return info;
 }
 

@@ -3,13 +3,13 @@
 
 #include "engine/container/core.h"
 #include "engine/server/system_backend.h"
-#include "engine/wiring/config.h"
+#include "engine/wiring/live_config.h"
 
 namespace wiring {
 
 class SystemAdapter : public server::SystemBackend {
  public:
-  SystemAdapter(container::Core& core, const Config& config, std::string id)
+  SystemAdapter(container::Core& core, const LiveConfig& config, std::string id)
       : core_(core), config_(config), id_(std::move(id)) {}
 
   dockerapi::Info info() override;
@@ -24,7 +24,7 @@ class SystemAdapter : public server::SystemBackend {
 
  private:
   container::Core& core_;
-  const Config& config_;
+  const LiveConfig& config_;
   const std::string id_;
 };
 

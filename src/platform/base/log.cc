@@ -57,6 +57,7 @@ Level parseLevel(std::string_view text) {
 }
 
 void write(Level level, std::string_view message, std::initializer_list<Field> fields) noexcept {
+  if (level < gLevel) return;
   try {
     std::string line =
         fmt::format("time={} level={} msg={}", quote(formatRfc3339Fixed(Time::now())), name(level),

@@ -10,17 +10,17 @@
 namespace image {
 namespace {
 
-constexpr int kTries = 6;
 constexpr std::int64_t kReportEvery = 100'000'000;
 
 }  // namespace
 
 BlobStream::BlobStream(registry::Repository& repository, const base::Digest& digest,
-                       std::int64_t size, content::Ingest& ingest, BlobProgress progress,
-                       base::StopToken stop)
+                       std::int64_t size, int attempts, content::Ingest& ingest,
+                       BlobProgress progress, base::StopToken stop)
     : repository_(repository),
       digest_(digest),
       size_(size),
+      attempts_(attempts),
       ingest_(ingest),
       progress_(std::move(progress)),
       stop_(std::move(stop)),
@@ -41,7 +41,7 @@ void BlobStream::connect() {
 }
 
 bool BlobStream::retry(const base::Error& error) {
-  if (!temporary(error) || ++failures_ >= kTries) return false;
+  if (!temporary(error) || ++failures_ >= attempts_) return false;
   reader_.reset();
   const int seconds = std::min(delayAfter(error, failures_), 60);
   base::log::debug("download interrupted", {{"digest", digest_.str()},

@@ -20,8 +20,9 @@ struct BlobProgress {
 
 class BlobStream : public archive::Source {
  public:
+  // Gives up when `attempts` connections in turn have brought nothing.
   BlobStream(registry::Repository& repository, const base::Digest& digest, std::int64_t size,
-             content::Ingest& ingest, BlobProgress progress, base::StopToken stop);
+             int attempts, content::Ingest& ingest, BlobProgress progress, base::StopToken stop);
   // An error is final: whoever reads on gets it again.
   size_t read(std::span<char> into) override;
   // What reading ended with, if that was an error.
@@ -35,6 +36,7 @@ class BlobStream : public archive::Source {
   registry::Repository& repository_;
   const base::Digest digest_;
   const std::int64_t size_;
+  const int attempts_;
   content::Ingest& ingest_;
   const BlobProgress progress_;
   const base::StopToken stop_;

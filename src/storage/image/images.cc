@@ -149,6 +149,14 @@ std::string Images::login(const registry::Credentials& credentials, const std::s
   return impl_->registries.login(server, credentials, stop);
 }
 
+void Images::reconfigure(std::vector<std::string> mirrors, std::vector<std::string> insecure,
+                         const Transfers& transfers) {
+  impl_->registries.reconfigure(std::move(mirrors), std::move(insecure));
+  impl_->downloads = transfers.downloads;
+  impl_->uploads = transfers.uploads;
+  impl_->attempts = transfers.attempts;
+}
+
 std::int64_t Images::collectGarbage() {
   return image::collectGarbage(*impl_);
 }

@@ -70,8 +70,14 @@ struct User {
   bool running = false;
 };
 
+struct Transfers {
+  int downloads = 3, uploads = 3;  // layers of one image at once
+  int attempts = 5;                // for a blob whose connection breaks
+};
+
 struct Options {
   registry::Config registries;  // mirrors, insecure registries, proxies
+  Transfers transfers;
   std::function<std::vector<User>(const base::Digest& image)> usedBy;
 };
 
@@ -136,6 +142,10 @@ class Images {
   // kUnauthorized.
   std::string login(const registry::Credentials& credentials, const std::string& server,
                     const base::StopToken& stop);
+
+  // From the next pull or push on.
+  void reconfigure(std::vector<std::string> mirrors, std::vector<std::string> insecure,
+                   const Transfers& transfers);
 
   // Unreferenced blobs, layers and partial downloads go; called in idle moments.
   std::int64_t collectGarbage();

@@ -12,8 +12,6 @@ namespace {
 
 using base::Code;
 
-constexpr size_t kAtOnce = 3;  // as Docker's max-concurrent-downloads
-
 // Keeps what it reads together with the stream it reads from.
 class OwningPlain : public archive::Source {
  public:
@@ -67,9 +65,10 @@ std::vector<Layer> LayerPull::run() {
       say(index, "Pulling fs layer");
     }
   }
-  for (size_t i = kAtOnce; i < missing_.size(); ++i) say(missing_[i], "Waiting");
+  const auto atOnce = static_cast<size_t>(parts_.downloads.load());
+  for (size_t i = atOnce; i < missing_.size(); ++i) say(missing_[i], "Waiting");
   std::vector<std::jthread> threads;
-  for (size_t i = 1; i < std::min(kAtOnce, missing_.size()); ++i)
+  for (size_t i = 1; i < std::min(atOnce, missing_.size()); ++i)
     threads.emplace_back([this] { work(); });
   if (!missing_.empty()) work();
   threads.clear();  // joins
@@ -148,8 +147,8 @@ void LayerPull::resume(size_t index, content::Ingest& ingest) {
 // store on their way.
 Layer LayerPull::stream(size_t index, content::Ingest& ingest) {
   const oci::Descriptor& blob = manifest_.layers[index];
-  BlobStream compressed(repository_, blob.digest, blob.size, ingest, progressOf(index),
-                        stop_.token());
+  BlobStream compressed(repository_, blob.digest, blob.size, parts_.attempts, ingest,
+                        progressOf(index), stop_.token());
   Layer layer;
   std::exception_ptr failure;
   bool damaged = false;

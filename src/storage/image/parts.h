@@ -1,6 +1,7 @@
 // What the operations of this library share.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <set>
 #include <shared_mutex>
@@ -53,6 +54,7 @@ struct Parts {
   Catalog catalog;
   Layers layers;
   Busy busy;
+  std::atomic<int> downloads, uploads, attempts;  // Transfers
   // Shared by whoever makes images; the collector takes it alone, so that it never sees a layer
   // without its image.
   std::shared_mutex making;
@@ -65,7 +67,10 @@ struct Parts {
         snapshots(n),
         registries(options.registries),
         catalog(s),
-        layers(c, n, catalog) {}
+        layers(c, n, catalog),
+        downloads(options.transfers.downloads),
+        uploads(options.transfers.uploads),
+        attempts(options.transfers.attempts) {}
 };
 
 // An image that is complete but for its commit.

@@ -16,7 +16,6 @@ namespace {
 using base::Code;
 
 constexpr std::int64_t kReportEvery = 100'000'000;
-constexpr size_t kAtOnce = 3;
 
 class Push {
  public:
@@ -271,12 +270,13 @@ void Push::run() {
       base::fail(Code::kDataLoss, "layer {} of {} is missing", layer.str(), image_.id.str());
     rows_.push_back(*row);
   }
+  const auto atOnce = static_cast<size_t>(parts_.uploads.load());
   for (size_t index = rows_.size(); index > 0; --index)
-    say(index - 1, index > kAtOnce ? "Waiting" : "Preparing");
+    say(index - 1, index > atOnce ? "Waiting" : "Preparing");
   // The first request asks for the token that all the others use.
   retried([this] { pushConfig(); }, stop_.token());
   std::vector<std::jthread> threads;
-  for (size_t i = 1; i < std::min(kAtOnce, rows_.size()); ++i)
+  for (size_t i = 1; i < std::min(atOnce, rows_.size()); ++i)
     threads.emplace_back([this] { work(); });
   work();
   threads.clear();  // joins

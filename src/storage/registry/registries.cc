@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "platform/base/mutex.h"
 #include "platform/base/strings.h"
 #include "storage/registry/address.h"
 #include "storage/registry/registry.h"
@@ -17,44 +18,67 @@ std::string endpointOf(const std::string& domain) {
   return domain == kHub || domain == "index.docker.io" ? kHubEndpoint : domain;
 }
 
+std::string schemeFor(const Clients& clients, const std::string& host) {
+  if (!matchesInsecure(host, clients.config().insecure)) return "https";
+  return clients.schemeOf(host).value_or("");
+}
+
+std::unique_ptr<Repository> repositoryOf(const std::shared_ptr<Clients>& clients,
+                                         const std::string& domain, const std::string& path,
+                                         Access access, const Credentials& credentials) {
+  const std::string host = endpointOf(domain);
+  const std::string scope =
+      fmt::format("repository:{}:{}", path, access == Access::kPush ? "pull,push" : "pull");
+  auto session =
+      std::make_shared<Session>(clients, host, schemeFor(*clients, host), "", scope, credentials);
+  return std::make_unique<HttpRepository>(std::move(session), path, domain + "/" + path);
+}
+
 }  // namespace
 
 struct Registries::Impl {
-  std::shared_ptr<Clients> clients;
+  base::Mutex mutex;
+  std::shared_ptr<Clients> clients GUARDED_BY(mutex);
 
-  std::string schemeFor(const std::string& host) const {
-    if (!matchesInsecure(host, clients->config().insecure)) return "https";
-    return clients->schemeOf(host).value_or("");
+  std::shared_ptr<Clients> current() EXCLUDES(mutex) {
+    base::Lock lock(mutex);
+    return clients;
   }
 };
 
 Registries::Registries(Config config) : impl_(std::make_shared<Impl>()) {
+  base::Lock lock(impl_->mutex);
   impl_->clients = std::make_shared<Clients>(std::move(config));
 }
 
 Registries::~Registries() = default;
 
 bool Registries::insecure(const std::string& host) const {
-  return matchesInsecure(host, impl_->clients->config().insecure);
+  return matchesInsecure(host, impl_->current()->config().insecure);
+}
+
+void Registries::reconfigure(std::vector<std::string> mirrors, std::vector<std::string> insecure) {
+  Config config = impl_->current()->config();
+  config.mirrors = std::move(mirrors);
+  config.insecure = std::move(insecure);
+  auto fresh = std::make_shared<Clients>(std::move(config));
+  base::Lock lock(impl_->mutex);
+  impl_->clients = std::move(fresh);
 }
 
 std::unique_ptr<Repository> Registries::repository(const std::string& domain,
                                                    const std::string& path, Access access,
                                                    const Credentials& credentials) {
-  const std::string host = endpointOf(domain);
-  const std::string scope =
-      fmt::format("repository:{}:{}", path, access == Access::kPush ? "pull,push" : "pull");
-  auto session = std::make_shared<Session>(impl_->clients, host, impl_->schemeFor(host), "", scope,
-                                           credentials);
-  return std::make_unique<HttpRepository>(std::move(session), path, domain + "/" + path);
+  return repositoryOf(impl_->current(), domain, path, access, credentials);
 }
 
 std::vector<std::unique_ptr<Repository>> Registries::pullSources(const std::string& domain,
                                                                  const std::string& path,
                                                                  const Credentials& credentials) {
+  const auto clients = impl_->current();
   std::vector<std::unique_ptr<Repository>> sources;
   if (domain == kHub) {
-    for (const std::string& mirror : impl_->clients->config().mirrors) {
+    for (const std::string& mirror : clients->config().mirrors) {
       const http::Url url = http::Url::parse(mirror);
       std::string prefix = url.target;
       while (prefix.ends_with('/')) prefix.pop_back();
@@ -63,13 +87,13 @@ std::vector<std::unique_ptr<Repository>> Registries::pullSources(const std::stri
       Credentials own;
       own.username = url.user;
       own.password = url.password;
-      auto session = std::make_shared<Session>(impl_->clients, host, url.scheme, prefix,
+      auto session = std::make_shared<Session>(clients, host, url.scheme, prefix,
                                                fmt::format("repository:{}:pull", path), own);
       sources.push_back(
           std::make_unique<HttpRepository>(std::move(session), path, domain + "/" + path));
     }
   }
-  sources.push_back(repository(domain, path, Access::kPull, credentials));
+  sources.push_back(repositoryOf(clients, domain, path, Access::kPull, credentials));
   return sources;
 }
 
@@ -82,7 +106,8 @@ std::string Registries::login(const std::string& server, const Credentials& cred
   host = std::string(base::cut(host, '/').first);
   if (host.empty()) host = kHub;
   host = endpointOf(host);
-  Session session(impl_->clients, host, impl_->schemeFor(host), "", "", credentials);
+  const auto clients = impl_->current();
+  Session session(clients, host, schemeFor(*clients, host), "", "", credentials);
   session.wantIdentity();
   Call call;
   call.target = "/v2/";

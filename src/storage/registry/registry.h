@@ -133,6 +133,10 @@ class Registries {
 
   bool insecure(const std::string& host) const;  // by name, address or CIDR; no name is looked up
 
+  // From the next repository on; those in use keep what they began with. Connections, and what was
+  // learnt about schemes, are forgotten.
+  void reconfigure(std::vector<std::string> mirrors, std::vector<std::string> insecure);
+
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;
