@@ -38,7 +38,7 @@ def debian_tar():
     root = CACHE + '/debian-root'
     shutil.rmtree(root, ignore_errors=True)
     mirror = debian_mirror()
-    subprocess.run(['debootstrap', '--variant=minbase', 'bookworm', root, *([mirror] if mirror else [])], check=True,
+    subprocess.run(['unshare', '-m', 'debootstrap', '--variant=minbase', 'bookworm', root, *([mirror] if mirror else [])], check=True,
                    stdout=subprocess.DEVNULL)
     subprocess.run(['tar', 'c', '-C', root, '-f', path + '.part', '.'], check=True)
     os.rename(path + '.part', path)
@@ -76,3 +76,78 @@ def add_link(tar, name, target, kind=tarfile.SYMTYPE):
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.mode = kind, target, 0o777
     tar.addfile(info)
+
+
+def probe():
+    """tests/lib/probe.c as a static program."""
+    source = os.path.join(os.path.dirname(__file__), 'probe.c')
+    import hashlib
+    path = CACHE + '/probe-' + hashlib.sha256(open(source, 'rb').read()).hexdigest()[:12]
+    if not os.path.exists(path):
+        os.makedirs(CACHE, exist_ok=True)
+        import platform
+        subprocess.run(['musl-gcc', '-static', '-O1', '-idirafter', '/usr/include', '-idirafter', f'/usr/include/{platform.machine()}-linux-gnu',
+                        '-o', path + '.part', source], check=True)
+        os.rename(path + '.part', path)
+    return path
+
+
+def probe_tar(extra=None):
+    """busybox with the probe in /bin, also as /bin/suid, and what `extra(tar)` adds."""
+    out = io.BytesIO()
+    with tarfile.open(busybox_tar()) as base, tarfile.open(fileobj=out, mode='w') as tar:
+        for member in base:
+            tar.addfile(member, base.extractfile(member) if member.isreg() else None)
+        program = open(probe(), 'rb').read()
+        add_file(tar, 'bin/probe', program, 0o755)
+        add_file(tar, 'bin/suid', program, 0o4755)
+        add_file(tar, 'image-of-the-probe', b'')
+        if extra:
+            extra(tar)
+    return out.getvalue()
+
+
+def import_bytes(engine, data, name, changes=('CMD ["sh"]', 'ENV PATH=/usr/bin:/bin')):
+    from urllib.parse import quote
+    query = f'/images/create?fromSrc=-&repo={quote(name)}' + ''.join('&changes=' + quote(change) for change in changes)
+    answer = engine.post(query, data, headers={'Content-Type': 'application/x-tar'})
+    assert answer.status == 200 and 'sha256:' in answer.text, answer.text
+
+
+def services_tar():
+    """Debian with PostgreSQL, Redis, nginx and gosu, by debootstrap; made once."""
+    path = CACHE + '/services-1.tar'
+    if os.path.exists(path):
+        return path
+    os.makedirs(CACHE, exist_ok=True)
+    root = CACHE + '/services-root'
+    shutil.rmtree(root, ignore_errors=True)
+    mirror = debian_mirror()
+    subprocess.run(['unshare', '-m', 'debootstrap', '--variant=minbase', '--include=postgresql,redis-server,nginx-light,gosu,ca-certificates', 'bookworm', root,
+                    *([mirror] if mirror else [])], check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(root + '/var/cache/apt/archives', ignore_errors=True)
+    subprocess.run(['tar', 'c', '-C', root, '--exclude=./dev/*', '-f', path + '.part', '.'], check=True)
+    os.rename(path + '.part', path)
+    shutil.rmtree(root)
+    return path
+
+
+def load_image(engine, name, config):
+    """busybox with this config, by `load` of a Docker archive: what `import` has no words for."""
+    import hashlib
+    import json
+    layer = open(busybox_tar(), 'rb').read()
+    digest = 'sha256:' + hashlib.sha256(layer).hexdigest()
+    document = json.dumps({'architecture': _architecture(), 'os': 'linux', 'config': config, 'rootfs': {'type': 'layers', 'diff_ids': [digest]}}).encode()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode='w') as tar:
+        add_file(tar, 'layer.tar', layer)
+        add_file(tar, 'config.json', document)
+        add_file(tar, 'manifest.json', json.dumps([{'Config': 'config.json', 'RepoTags': [name], 'Layers': ['layer.tar']}]).encode())
+    answer = engine.post('/images/load', out.getvalue(), headers={'Content-Type': 'application/x-tar'})
+    assert answer.status == 200 and 'Loaded image' in answer.text, answer.text
+
+
+def _architecture():
+    import platform
+    return {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine())

@@ -207,7 +207,8 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
   const ImageDefaults defaults = defaultsOf(image.config);
   mergeImage(record.config, defaults);
   created.warnings = validate(record.config, record.hostConfig, core.host);
-  if (defaults.healthcheck)
+  // Switched off by the user, there is nothing that would be missed.
+  if (defaults.healthcheck && !record.config.healthcheck)
     created.warnings.emplace_back(
         "The image declares a HEALTHCHECK, which this engine does not run yet");
   resolvePeers(core, record.hostConfig);
@@ -227,9 +228,13 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
   for (const auto& layer : image.layers) record.layers.push_back(layer.str());
   record.mounts =
       collectMounts(record.config, record.hostConfig, inheritedMounts(core, record.hostConfig));
+  if (options.readOnlyNonRecursive) {
+    for (MountRecord& mount : record.mounts)
+      mount.readOnlyNonRecursive = mount.readOnlyNonRecursive || !mount.readWrite;
+  }
   record.storageDriver = core.snapshots.driver();
   checkHost(core, record);
-  if (!record.hostConfig.portBindings.empty() || record.hostConfig.publishAllPorts) {
+  if (!isContainerMode(mode) && mode != "host" && mode != "none") {
     for (std::string& warning : core.networks.hostPolicyWarnings())
       created.warnings.push_back(std::move(warning));
   }

@@ -12,6 +12,7 @@ namespace container {
 struct CreateOptions {
   std::string name;  // empty: made up
   std::optional<image::Platform> platform;
+  bool readOnlyNonRecursive = false;  // what is mounted below read-only mounts stays writable
 };
 
 struct Created {

@@ -35,6 +35,13 @@ void applyMode(MountRecord& mount, const std::string& mode, const std::string& s
   }
 }
 
+// The kernel would read the path up to there only.
+void refuseZero(const std::string& text) {
+  if (text.find('\0') != std::string::npos)
+    base::fail(Code::kInvalidArgument, "invalid mount config: {} has a zero byte",
+               base::quote(text));
+}
+
 std::string checkedDestination(const std::string& path, const std::string& type,
                                const std::string& context) {
   if (!path.starts_with('/')) {
@@ -141,6 +148,7 @@ MountRecord tmpfsMount(const dockerapi::Mount& mount) {
 
 MountRecord tmpfsFromOption(const std::string& destination, const std::string& options) {
   MountRecord record;
+  refuseZero(destination);
   record.type = "tmpfs";
   record.destination = checkedDestination(destination, "tmpfs", "");
   record.tmpfsOptions = options;
@@ -182,6 +190,7 @@ std::string cleanPath(std::string_view path) {
 }
 
 MountRecord parseBind(const std::string& specification, const std::string& volumeDriver) {
+  refuseZero(specification);
   const auto parts = base::split(specification, ':');
   const bool wellFormed =
       parts.size() >= 2 && parts.size() <= 3 && !parts[0].empty() && !parts[1].empty();
@@ -208,6 +217,8 @@ MountRecord parseBind(const std::string& specification, const std::string& volum
 }
 
 MountRecord fromMount(const dockerapi::Mount& mount, const std::string& volumeDriver) {
+  refuseZero(mount.source);
+  refuseZero(mount.target);
   MountRecord record;
   if (mount.type == "bind") {
     record = bindMount(mount);

@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 
+#include "engine/container/kernel_limits.h"
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
 
@@ -44,6 +45,8 @@ void checkMemory(const dockerapi::Resources& r, bool update = false) {
 }
 
 void refuseResources(const dockerapi::Resources& r) {
+  refuseIf(r.kernelMemory != 0, "HostConfig.KernelMemory");
+  refuseIf(r.kernelMemoryTcp != 0, "HostConfig.KernelMemoryTCP");
   refuseIf(!r.deviceRequests.empty(), "HostConfig.DeviceRequests");
   refuseIf(!r.cgroupParent.empty(), "HostConfig.CgroupParent");
   refuseIf(!r.blkioWeightDevice.empty(), "HostConfig.BlkioWeightDevice");
@@ -308,6 +311,12 @@ std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConf
   fillDefaults(h, host);
   checkMemory(h.resources);
   checkCpu(h.resources, host);
+  checkCpusets(h.resources);
+  if (h.resources.blkioWeight > 0 &&
+      (h.resources.blkioWeight < 10 || h.resources.blkioWeight > 1000)) {
+    base::fail(Code::kInvalidArgument, "Range of blkio weight is from 10 to 1000");
+  }
+  warnings = dropUnsupported(h.resources, host);
   checkRestart(h.restartPolicy, h.autoRemove);
   checkLog(h.logConfig);
   checkModes(config, h);

@@ -37,6 +37,11 @@ void Networks::Impl::emit(store::Transaction& transaction, const Network& networ
 
 void Networks::Impl::checkName(const NetworkSpec& spec) {
   if (base::trim(spec.name).empty()) fail(Code::kInvalidArgument, "invalid name: name is empty");
+  // Docker takes them; they would reach the terminal of whoever lists networks.
+  if (std::any_of(spec.name.begin(), spec.name.end(),
+                  [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+    fail(Code::kInvalidArgument, "invalid name: {} has control characters", base::quote(spec.name));
+  }
   for (const char* predefined : {"bridge", "host", "none", "default"}) {
     if (spec.name == predefined) {
       fail(Code::kForbidden, "operation is not permitted on predefined {} network", spec.name);
