@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import socket
-import subprocess
 import time
 import urllib.request
 
@@ -79,7 +78,7 @@ class Service:
         return int(self.docker.out('port', self.name, inside).splitlines()[0].rsplit(':', 1)[1])
 
     def users(self):
-        return {line.split()[0] for line in self.docker.out('top', self.name, '-eo', 'uid,args').splitlines()[1:]}
+        return {line.split()[1] for line in self.docker.out('top', self.name, '-eo', 'pid,uid,args').splitlines()[1:]}
 
     def clean(self):
         self.docker('rm', '-f', self.name, check=False)

@@ -124,7 +124,7 @@ def test_swappiness_and_bounds_are_checked_in_dockers_words(docker):
                          (['--cpuset-cpus', '500'], 'Requested CPUs are not available'), (['--cpuset-mems', '99'], 'Requested memory nodes are not available'),
                          (['--cpuset-cpus', 'x'], 'Invalid value x for cpuset cpus'), (['--blkio-weight', '5'], 'Range of blkio weight is from 10 to 1000'),
                          (['--oom-score-adj', '2000'], 'range for oom score adj is [-1000, 1000]'),
-                         (['--memory-swappiness', '101'], 'valid memory swappiness range is 0-100')]:
+                         (['--memory-swappiness', '101'], 'alid memory swappiness range is 0-100')]:
         answer = docker('create', *flags, 'busybox', check=False)
         if answer.code == 0:
             docker('rm', '-f', answer.out.strip())

@@ -10,6 +10,19 @@ bool contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
 }
 
+// Names in it are an image's: nothing of them may steer the terminal that shows the sentence.
+std::string printable(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f)
+      result += c;
+    else
+      result += c == '\n' ? "\\n" : c == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
+  }
+  return result;
+}
+
 std::string sentenceOf(const shimwire::Reply& reply) {
   std::string text = reply.text;
   if (text.empty()) text = "the shim refused";
@@ -17,7 +30,7 @@ std::string sentenceOf(const shimwire::Reply& reply) {
   if (reply.step == 0 && reply.error != 0) text += ": " + base::errnoText(reply.error);
   // dockerd's words for EISDIR: the docker CLI knows 126 by them.
   if (text.ends_with("is a directory")) text += ": permission denied";
-  return text;
+  return printable(text);
 }
 
 StartError make(const char* prefix, const shimwire::Reply& reply) {

@@ -21,6 +21,7 @@ namespace {
 // Pages in the log beyond which it is copied into the database, behind the answer to those who
 // wait.
 constexpr int kCheckpointPages = 1000;
+constexpr off_t kReservedLog = 4 << 20;  // a thousand pages
 // Closures of one batch: bounds how long the first of them waits.
 constexpr size_t kMaxBatch = 512;
 
@@ -125,6 +126,7 @@ struct Store::Impl {
   Connection writer;                  // the writer thread's, once it runs
   std::optional<Durability> current;  // what PRAGMA synchronous of `writer` says
   std::optional<base::Error> lost;    // a sync failed: nothing is promised any more
+  bool reserved = false;              // the writer thread's
 
   base::Mutex readerMutex;
   Connection reader GUARDED_BY(readerMutex);
@@ -160,6 +162,20 @@ struct Store::Impl {
       queue.erase(queue.begin(), end);
     }
     return batch;
+  }
+
+  // Blocks for the log that nobody else can have: on a full disk containers can still be stopped and
+  // removed, each a few pages. Beyond the file's end, so that SQLite sees nothing of them.
+  void reserveLog() noexcept {
+    try {
+      const auto log = sys::openAtIfExists(AT_FDCWD, directory + "/state.db-wal", O_RDWR);
+      if (!log) return;
+      reserved = true;
+      if (::fallocate(log->get(), FALLOC_FL_KEEP_SIZE, 0, kReservedLog) != 0 && errno != EOPNOTSUPP)
+        base::log::warn("database: no room could be reserved", {{"error", base::errnoText(errno)}});
+    } catch (const base::Error& error) {
+      base::log::warn("database: no room could be reserved", {{"error", error.message()}});
+    }
   }
 
   void setDurability(Durability durability) {
@@ -214,6 +230,7 @@ struct Store::Impl {
     setDurability(durable ? Durability::kDurable : Durability::kLazy);
     base::faultPoint("store.begin");
     writer.run("BEGIN IMMEDIATE", {}, {});
+    if (!reserved) reserveLog();
     for (Item& item : batch) apply(item);
     commit();
     base::faultPoint("store.committed");
@@ -384,8 +401,9 @@ void Store::read(const std::function<void(Reader&)>& look) {
 
 void Store::trim() {
   Item item;
-  item.maintenance = [](Connection& connection) {
+  item.maintenance = [this](Connection& connection) {
     connection.checkpoint(SQLITE_CHECKPOINT_TRUNCATE);
+    impl_->reserveLog();
     connection.releaseMemory();
   };
   impl_->await(std::move(item));

@@ -127,7 +127,8 @@ void LayerPull::resume(size_t index, content::Ingest& ingest) {
   const oci::Descriptor& blob = manifest_.layers[index];
   const bool begun = ingest.offset() > 0;
   for (bool again = begun;; again = false) {
-    BlobStream rest(repository_, blob.digest, blob.size, ingest, progressOf(index), stop_.token());
+    BlobStream rest(repository_, blob.digest, blob.size, parts_.attempts, ingest, progressOf(index),
+                    stop_.token());
     archive::drain(rest);
     say(index, "Verifying Checksum");
     try {

@@ -88,19 +88,19 @@ oci::Descriptor descriptorOf(const registry::Manifest& manifest) {
 }
 
 std::string fetchConfig(registry::Repository& repository, const oci::Descriptor& config,
-                        content::Lease& lease, content::Store& content,
-                        std::vector<content::Finished>& blobs, const base::StopToken& stop) {
+                        content::Lease& lease, Parts& parts, std::vector<content::Finished>& blobs,
+                        const base::StopToken& stop) {
   if (config.size < 0 || config.size > kMaxConfig)
     base::fail(Code::kInvalidArgument, "image config of {} bytes is too large", config.size);
-  auto ingest = content.ingest(lease, config.digest, static_cast<std::uint64_t>(config.size));
+  auto ingest = parts.content.ingest(lease, config.digest, static_cast<std::uint64_t>(config.size));
   if (ingest) {
     ingest->restart();
-    BlobStream stream(repository, config.digest, config.size, *ingest, {}, stop);
+    BlobStream stream(repository, config.digest, config.size, parts.attempts, *ingest, {}, stop);
     archive::drain(stream);
     ingest->finish();
   }
   blobs.push_back({config.digest, static_cast<std::uint64_t>(config.size)});
-  return content.read(config.digest, static_cast<size_t>(kMaxConfig));
+  return parts.content.read(config.digest, static_cast<size_t>(kMaxConfig));
 }
 
 // The config alone, into memory only.
@@ -187,7 +187,7 @@ bool pullOne(Parts& parts, const oci::Reference& reference, const std::optional<
   if (fetched.chosen) image.blobs.push_back(parts.content.put(*lease, fetched.chosen->body));
   const auto manifest = json::parse<oci::Manifest>(fetched.image().body);
   image.rawConfig =
-      fetchConfig(*fetched.repository, manifest.config, *lease, parts.content, image.blobs, stop);
+      fetchConfig(*fetched.repository, manifest.config, *lease, parts, image.blobs, stop);
   image.id = manifest.config.digest;
   const oci::Image config = parseConfig(image.rawConfig);
   checkPlatform(config, platform, reference, progress);
