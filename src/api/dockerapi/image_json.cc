@@ -30,6 +30,7 @@ constexpr auto jsonFields(const ImageMetadata*) {
 
 constexpr auto jsonFields(const ImageConfig*) {
   return json::fields(
+      json::goName("dockerspec.DockerOCIImageConfig"),
       json::field("ArgsEscaped", &ImageConfig::argsEscaped, json::kOmitEmpty),
       json::field("AttachStderr", &ImageConfig::attachStderr, json::kOmitEmpty),
       json::field("AttachStdin", &ImageConfig::attachStdin, json::kOmitEmpty),

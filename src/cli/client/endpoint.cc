@@ -67,12 +67,12 @@ Endpoint parseEndpoint(std::string_view text) {
   }
   if (scheme == "ssh")
     fail(Code::kNotImplemented, "connecting by ssh is not implemented: {}", text);
-  if (scheme != "tcp" && scheme != "http" && scheme != "https")
+  if (scheme != "tcp")
     fail(Code::kInvalidArgument, "invalid bind address format: {}", text);
   endpoint = parseTcp(text, address);
-  endpoint.tls = scheme == "https";
-  endpoint.text =
-      mark == std::string_view::npos ? fmt::format("tcp://{}", text) : std::string(text);
+  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
+  endpoint.text = fmt::format("tcp://{}:{}{}", ipv6 ? fmt::format("[{}]", endpoint.host) : endpoint.host,
+                              endpoint.port, endpoint.basePath);
   return endpoint;
 }
 

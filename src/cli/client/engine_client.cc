@@ -237,7 +237,6 @@ std::unique_ptr<RawStream> EngineClient::hijack(const std::string& path, const Q
                                                 const CallOptions& options) {
   const std::string where = target(path, query);
   auto response = send("POST", where, options, true);
-  if (response->status >= 400) failResponse(*response, where);
   if (response->status != 101)
     base::fail(Code::kInternal, "unable to upgrade to tcp, received {}", response->status);
   return std::make_unique<RawStream>(std::move(response), endpoint_.tls);

@@ -80,6 +80,7 @@ void Cli::configure(const Flags& flags) {
   config_directory_ =
       flags.changed("config") ? flags.text("config") : client::ConfigFile::defaultDirectory();
   host_ = flags.text("host");
+  host_given_ = flags.changed("host");
   context_flag_ = flags.text("context");
   if (!host_.empty() && !context_flag_.empty()) {
     fail(Code::kInvalidArgument, "conflicting options: cannot specify both --host and --context");
@@ -96,7 +97,8 @@ void Cli::configure(const Flags& flags) {
     return ::access(path.c_str(), R_OK) == 0 ? path : std::string();
   };
   if (tls_) {
-    ca_file_ = file("tlscacert", "ca.pem");
+    ca_file_ = flags.changed("tlscacert") ? flags.text("tlscacert")
+                                          : fmt::format("{}/ca.pem", certificates);
     cert_file_ = file("tlscert", "cert.pem");
     key_file_ = file("tlskey", "key.pem");
   }
@@ -144,7 +146,7 @@ const std::string& Cli::contextName() {
   if (!context_name_.empty()) return context_name_;
   if (!context_flag_.empty()) {
     context_name_ = context_flag_;
-  } else if (!host_.empty() || !environment("DOCKER_HOST").empty()) {
+  } else if (host_given_ || !environment("DOCKER_HOST").empty()) {
     context_name_ = "default";
   } else {
     context_name_ = environment("DOCKER_CONTEXT");
@@ -159,11 +161,13 @@ client::Endpoint Cli::resolveEndpoint() {
   const std::string context = contextName();
   if (context != "default") {
     host = client::contextHost(config().directory(), context);
-  } else if (host.empty()) {
+  } else if (!host_given_) {
     host = environment("DOCKER_HOST");
   }
   if (host.empty()) host = client::defaultHost(program_);
   client::Endpoint endpoint = client::parseEndpoint(host);
+  if (tls_ && ::access(ca_file_.c_str(), R_OK) != 0)
+    fail(Code::kInvalidArgument, "open {}: {}", ca_file_, base::errnoText(errno));
   if (endpoint.socketPath.empty() && tls_) {
     endpoint.tls = true;
     endpoint.verify = tls_verify_;
@@ -180,9 +184,8 @@ client::EngineClient& Cli::engine() {
     try {
       endpoint = resolveEndpoint();
     } catch (const base::Error& error) {
-      throw base::Error(error.code(),
-                        fmt::format("Failed to initialize: unable to resolve docker endpoint: {}",
-                                    error.message()));
+      throw Exit(1, fmt::format("Failed to initialize: unable to resolve docker endpoint: {}",
+                                error.message()));
     }
     engine_ = std::make_unique<client::EngineClient>(std::move(endpoint), config().httpHeaders(),
                                                      environment("DOCKER_API_VERSION"));

@@ -13,11 +13,6 @@
 
 namespace commands {
 
-#ifndef SAMPAN_BUILD
-#define SAMPAN_BUILD "unknown"
-#endif
-constexpr const char* kBuild = SAMPAN_BUILD;
-
 class Cli {
  public:
   explicit Cli(std::string_view program) : program_(program) {}
@@ -56,6 +51,7 @@ class Cli {
   std::string program_;
   std::string out_;
   std::string config_directory_, host_, context_flag_;
+  bool host_given_ = false;  // also when empty: then it is the default one
   std::string ca_file_, cert_file_, key_file_;
   bool tls_ = false, tls_verify_ = false;
   bool debug_ = false;

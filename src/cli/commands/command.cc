@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "cli/commands/cli.h"
+#include "platform/base/build_info.h"
 #include "platform/base/strings.h"
 
 namespace commands {
@@ -37,9 +38,9 @@ void replaceAll(std::string& text, std::string_view from, std::string_view to) {
 }
 
 std::string usageLine(const std::string& path, const char* usage) {
-  std::string line = *usage ? fmt::format("{} {}", path, usage) : path;
-  replaceAll(line, "@", path);  // a second form of the same command
-  return line;
+  std::string text = usage;
+  replaceAll(text, "\n@", fmt::format("\n{}", path));  // a second form of the same command
+  return *usage ? fmt::format("{} {}", path, text) : path;
 }
 
 // Wrong usage of a known command.
@@ -168,11 +169,12 @@ int runNode(Cli& cli, std::string path, const Node* node, std::span<const std::s
   }
   const Node* child = findNode(node->children, rest[0]);
   if (!child) {
+    const char* form = node->usage ? node->usage : "";
     const std::string_view program = std::string_view(path).substr(0, path.find(' '));
     throw Exit(
         1, fmt::format(
                "{}: unknown command: {} {}\n\nUsage:  {}\n\nRun '{} --help' for more information",
-               program, path, rest[0], path, path));
+               program, path, rest[0], usageLine(path, form), path));
   }
   return runNode(cli, path, child, rest);
 }
@@ -210,7 +212,7 @@ int dispatch(Cli& cli, std::span<const std::string> args) {
   }
   if (flags.on("version")) {
     cli.print(fmt::format("{} version {}, build {}\n", program == "docker" ? "Docker" : "Sampan",
-                          SAMPAN_VERSION, kBuild));
+                          SAMPAN_VERSION, base::buildCommit()));
     return 0;
   }
   if (flags.helpAsked() || rest.empty()) {

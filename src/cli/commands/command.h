@@ -50,6 +50,7 @@ struct Node {
   const char* brief = nullptr;  // of a group
   const char* otherName = nullptr;
   const char* otherName2 = nullptr;
+  const char* usage = nullptr;  // of a group, behind its path, when a wrong word follows
 };
 
 // Ends the program with a code of its own.

@@ -34,6 +34,9 @@ extern const Command kContainerPrune, kImagePrune, kNetworkPrune, kVolumePrune, 
 // system_version.cc, system_info.cc, system_df.cc, system_events.cc, login.cc
 extern const Command kVersion, kInfo, kSystemDf, kEvents, kLogin, kLogout;
 
+// When this client was made, as `version` and `info` show it.
+std::string clientBuildTime();
+
 // Calls `body` for each argument and prints the argument when it returns true. Errors are gathered
 // and thrown as one, a line each, after the last.
 void forEachArgument(Invocation& invocation, const std::function<bool(const std::string&)>& body);

@@ -118,7 +118,9 @@ int runPort(Invocation& invocation) {
   if (invocation.args.size() > 1) {
     const auto [port, protocol] = base::cut(invocation.args[1], '/');
     if (!base::parseUint(port))
-      fail(Code::kInvalidArgument, "Error: invalid port ({}): invalid syntax", port);
+      fail(Code::kInvalidArgument,
+           "Error: invalid port ({}): strconv.ParseUint: parsing {}: invalid syntax", port,
+           base::quote(port));
     wanted = fmt::format("{}/{}", port, protocol ? *protocol : "tcp");
   }
   if (settings) {

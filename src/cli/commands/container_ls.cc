@@ -8,6 +8,7 @@
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
 #include "platform/base/units.h"
+#include "platform/gotemplate/docker_format.h"
 
 namespace commands {
 namespace {
@@ -144,6 +145,23 @@ const ListView& containerView(bool size) {
 
 namespace {
 
+// A wrong template is told before the engine is asked, and in words of its own.
+void probe(const std::string& format) {
+  using gotemplate::Data;
+  static const gotemplate::StructType kType = {
+      containerView(false).typeName,
+      {{"Label", {{gotemplate::Parameter::kString}, [](const Data&, std::span<const Data>) {
+                    return Data("");
+                  }}}}};
+  const Row empty = containerRow(json::Value::object(), true);
+  std::vector<Data::Member> members;
+  for (const auto& member : empty.fields.asObject()) {
+    const bool null = member.value.isNull();
+    members.push_back({member.name, null ? Data::nil() : Data(textAt(empty.fields, member.name))});
+  }
+  gotemplate::probeFormat(format, Data::structure(std::move(members), &kType));
+}
+
 int runContainerLs(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const Flags& flags = invocation.flags;
@@ -156,6 +174,7 @@ int runContainerLs(Invocation& invocation) {
                     format.find("json . ") != std::string::npos;
   std::int64_t limit = flags.number("last");
   if (flags.on("latest") && limit == -1) limit = 1;
+  probe(format);
   const auto filters = parseFilters(flags.list("filter"));
   client::QueryString query;
   query.addIf(flags.on("all"), "all");
@@ -166,7 +185,9 @@ int runContainerLs(Invocation& invocation) {
   std::vector<Row> rows;
   for (const json::Value& container : answer.asArray())
     rows.push_back(containerRow(container, truncate));
-  if (quiet && (format.empty() || format == "table")) {
+  if (quiet) {
+    if (!format.empty())
+      cli.warn("WARNING: Ignoring custom format, because both --format and --quiet are set.");
     for (const Row& row : rows) cli.print(textAt(row.fields, "ID") + "\n");
     return 0;
   }

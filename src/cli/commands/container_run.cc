@@ -159,8 +159,7 @@ std::string createContainer(Cli& cli, CreateRequest& request) {
 void warnAboutLoopbackDns(Cli& cli, const Flags& flags) {
   for (const std::string& server : flags.list("dns")) {
     if (server.starts_with("127.") && server != "127.0.0.11") {
-      cli.warn(
-          fmt::format("WARNING: Localhost DNS setting (--dns={}) may fail in containers.", server));
+      cli.warn(fmt::format("WARNING: Localhost DNS ({}) may fail in containers.", server));
       return;
     }
   }
@@ -229,7 +228,13 @@ int runAttached(Cli& cli, const Flags& flags, CreateRequest& request) {
   if (detachKeys.empty()) detachKeys = cli.config().text("detachKeys");
   SignalWatch signals;
   std::unique_ptr<client::RawStream> stream;
-  if (attached) stream = openAttach(cli, request, id, detachKeys);
+  if (attached) {
+    try {
+      stream = openAttach(cli, request, id, detachKeys);
+    } catch (const base::Error& error) {
+      throw Exit(1, error.message());  // the container stays, and no help is offered
+    }
+  }
   PendingExit exit(cli.engine(), id, request.autoRemove ? "removed" : "next-exit");
   try {
     cli.engine().call("POST", containerPath(id, "/start"));
@@ -255,8 +260,15 @@ int runContainerRun(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const Flags& flags = invocation.flags;
   const bool detached = flags.on("detach");
+  CreateRequest request;
   try {
-    CreateRequest request = parseCreateRequest(cli, flags, invocation.args, detached);
+    request = parseCreateRequest(cli, flags, invocation.args, detached);
+  } catch (const Exit&) {
+    throw;
+  } catch (const base::Error& error) {
+    failWithHelp(cli, "run", kEngineFailed, error.message());
+  }
+  try {
     if (detached && !flags.list("attach").empty())
       throw Exit(1, "conflicting options: cannot specify both --attach and --detach");
     if (request.tty && request.attachStdin && !client::isTerminal(0))

@@ -90,8 +90,11 @@ int startAttached(Invocation& invocation) {
 }
 
 int runContainerStart(Invocation& invocation) {
-  if (!invocation.flags.text("checkpoint").empty())
-    fail(Code::kNotImplemented, "--checkpoint is not implemented");
+  for (const char* flag : {"checkpoint", "checkpoint-dir"}) {
+    if (!invocation.flags.changed(flag)) continue;
+    fail(Code::kNotImplemented,
+         "\"--{}\" is only supported on a Docker daemon with experimental features enabled", flag);
+  }
   if (invocation.flags.on("attach") || invocation.flags.on("interactive"))
     return startAttached(invocation);
   Cli& cli = invocation.cli;
@@ -118,11 +121,11 @@ int runContainerAttach(Invocation& invocation) {
   const json::Value container = cli.engine().getJson(containerPath(name, "/json"));
   const json::Value& state = container["State"];
   if (!flagAt(state, "Running"))
-    fail(Code::kConflict, "cannot attach to a stopped container, start it first");
+    fail(Code::kConflict, "You cannot attach to a stopped container, start it first");
   if (flagAt(state, "Paused"))
-    fail(Code::kConflict, "cannot attach to a paused container, unpause it first");
+    fail(Code::kConflict, "You cannot attach to a paused container, unpause it first");
   if (flagAt(state, "Restarting"))
-    fail(Code::kConflict, "cannot attach to a restarting container, wait until it is running");
+    fail(Code::kConflict, "You cannot attach to a restarting container, wait until it is running");
   const bool tty = flagAt(container["Config"], "Tty");
   const bool input = !flags.on("no-stdin") && flagAt(container["Config"], "OpenStdin");
   checkTerminal(input, tty);

@@ -288,7 +288,7 @@ constinit const Command kImageImport = {
     "@ image import, @ import",
     kImportFlags,
     nullptr,
-    {1, 2},
+    {1, -1},
     true,
     runImport};
 

@@ -4,6 +4,7 @@
 #include "api/dockerapi/network.h"
 #include "api/dockerapi/volume.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/go_shapes.h"
 #include "cli/commands/list_format.h"
 #include "platform/base/strings.h"
 #include "platform/gotemplate/docker_format.h"
@@ -41,7 +42,7 @@ constexpr Flag kVolumeFlags[] = {
 
 constexpr int kBadTemplate = 64;  // the exit code for a --format that does not parse
 
-enum class ObjectKind { kContainer, kImage, kNetwork, kVolume };
+enum class ObjectKind { kContainer, kImage, kNetwork, kVolume, kOther };
 
 struct Object {
   ObjectKind kind;
@@ -52,13 +53,15 @@ struct Object {
 gotemplate::Data typedData(const Object& object) {
   switch (object.kind) {
     case ObjectKind::kContainer:
-      return gotemplate::Data::of(json::parse<dockerapi::ContainerInspect>(object.text));
+      return goShape(gotemplate::Data::of(json::parse<dockerapi::ContainerInspect>(object.text)));
     case ObjectKind::kImage:
-      return gotemplate::Data::of(json::parse<dockerapi::ImageInspect>(object.text));
+      return goShape(gotemplate::Data::of(json::parse<dockerapi::ImageInspect>(object.text)));
     case ObjectKind::kNetwork:
-      return gotemplate::Data::of(json::parse<dockerapi::NetworkInspect>(object.text));
+      return goShape(gotemplate::Data::of(json::parse<dockerapi::NetworkInspect>(object.text)));
     case ObjectKind::kVolume:
-      return gotemplate::Data::of(json::parse<dockerapi::Volume>(object.text));
+      return goShape(gotemplate::Data::of(json::parse<dockerapi::Volume>(object.text)));
+    case ObjectKind::kOther:
+      return gotemplate::Data::parse(object.text);
   }
   return {};
 }
@@ -66,7 +69,7 @@ gotemplate::Data typedData(const Object& object) {
 using Find = std::function<Object(const std::string& name)>;
 
 // Shows what was found, then tells of what was not.
-int inspectAll(Invocation& invocation, const Find& find) {
+int inspectAll(Invocation& invocation, const Find& find, bool onlyVolumes = false) {
   Cli& cli = invocation.cli;
   const std::string& format = invocation.flags.text("format");
   const bool templated = !format.empty() && format != "json";
@@ -86,7 +89,10 @@ int inspectAll(Invocation& invocation, const Find& find) {
       objects.push_back(find(name));
       if (!templated) continue;
       const Object& object = objects.back();
-      cli.print(gotemplate::inspectRow(*compiled, typedData(object), object.text) + "\n");
+      // docker has no daemon's text of a volume to fall back to.
+      const std::string_view raw =
+          object.kind == ObjectKind::kVolume && onlyVolumes ? std::string_view() : object.text;
+      cli.print(gotemplate::inspectRow(*compiled, typedData(object), raw) + "\n");
       shown = true;
     } catch (const base::Error& error) {
       errors.push_back(error.message());
@@ -141,6 +147,18 @@ constexpr KindName kKinds[] = {
     {"volume", [](Cli& cli, const std::string& name, bool) { return getVolume(cli, name); }},
 };
 
+// What a swarm or a plugin host would have; the engine's answer says why it has none.
+struct OtherKind {
+  const char* name;
+  const char* before;
+  const char* behind;
+};
+
+constexpr OtherKind kOtherKinds[] = {
+    {"config", "/configs/", ""}, {"node", "/nodes/", ""},       {"plugin", "/plugins/", "/json"},
+    {"secret", "/secrets/", ""}, {"service", "/services/", ""}, {"task", "/tasks/", ""},
+};
+
 // The first kind that has the name.
 Object getAnything(Cli& cli, const std::string& name, const std::string& type, bool size) {
   for (const KindName& kind : kKinds) {
@@ -151,18 +169,21 @@ Object getAnything(Cli& cli, const std::string& name, const std::string& type, b
       if (!error.notFound() || !type.empty()) throw;
     }
   }
+  for (const OtherKind& kind : kOtherKinds) {
+    if (type != kind.name) continue;
+    const std::string path =
+        fmt::format("{}{}{}", kind.before, client::segment(name), kind.behind);
+    return {ObjectKind::kOther, cli.engine().call("GET", path)};
+  }
   fail(Code::kNotFound, "Error: No such object: {}", name);
 }
 
 int runInspect(Invocation& invocation) {
   const std::string& type = invocation.flags.text("type");
   const bool size = invocation.flags.on("size");
-  constexpr std::string_view kLater[] = {"config", "node", "plugin", "secret", "service", "task"};
   bool known = type.empty() && !invocation.flags.changed("type");
   for (const KindName& kind : kKinds) known = known || type == kind.name;
-  for (const std::string_view later : kLater) {
-    if (type == later) fail(Code::kNotImplemented, "inspecting a {} is not implemented", type);
-  }
+  for (const OtherKind& kind : kOtherKinds) known = known || type == kind.name;
   if (invocation.flags.changed("type") && type.empty())
     fail(Code::kInvalidArgument,
          "type is empty: must be one of \"config\", \"container\", \"image\", \"network\", "
@@ -198,8 +219,8 @@ int runNetworkInspect(Invocation& invocation) {
 }
 
 int runVolumeInspect(Invocation& invocation) {
-  return inspectAll(invocation,
-                    [&](const std::string& name) { return getVolume(invocation.cli, name); });
+  return inspectAll(
+      invocation, [&](const std::string& name) { return getVolume(invocation.cli, name); }, true);
 }
 
 }  // namespace

@@ -112,11 +112,13 @@ int runLogin(Invocation& invocation) {
   auth.username = flags.text("username");
   auth.password = flags.text("password");
   auth.serverAddress = serverKey(invocation);
+  if (flags.changed("password") && flags.on("password-stdin"))
+    fail(Code::kInvalidArgument,
+         "conflicting options: cannot specify both --password and --password-stdin");
+  if (flags.changed("username") && auth.username.empty())
+    fail(Code::kInvalidArgument, "username is empty");
   if (flags.changed("password")) {
     cli.warn("WARNING! Using --password via the CLI is insecure. Use --password-stdin.");
-    if (flags.on("password-stdin"))
-      fail(Code::kInvalidArgument,
-           "conflicting options: cannot specify both --password and --password-stdin");
     if (auth.password.empty()) fail(Code::kInvalidArgument, "password is empty");
   }
   if (flags.on("password-stdin")) {
@@ -143,7 +145,10 @@ int runLogin(Invocation& invocation) {
 int runLogout(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const std::string server = serverKey(invocation);
-  cli.print(fmt::format("Removing login credentials for {}\n", server));
+  const bool hubByName = server == client::kHubServer && !invocation.args.empty() &&
+                         invocation.args[0] != "docker.io";
+  cli.print(fmt::format("Removing login credentials for {}\n",
+                        hubByName ? std::string("index.docker.io") : server));
   for (const std::string& key :
        {server, fmt::format("https://{}", server), fmt::format("http://{}", server)}) {
     if (key == server || cli.config().hasPlainEntry(key)) cli.config().erase(key);

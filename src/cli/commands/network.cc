@@ -77,11 +77,6 @@ struct Pool {
   json::Value config = json::Value::object();
 };
 
-base::IpAddress addressOf(const std::string& text) {
-  if (const auto address = base::IpAddress::parse(text)) return *address;
-  fail(Code::kInvalidArgument, "invalid address: {}", text);
-}
-
 // One pool a subnet; ranges, gateways and auxiliary addresses go to the subnet that holds them.
 json::Value ipamConfig(const Flags& flags) {
   const auto& subnets = flags.list("subnet");
@@ -118,7 +113,8 @@ json::Value ipamConfig(const Flags& flags) {
     pool->config.set("IPRange", range);
   }
   for (const std::string& gateway : flags.list("gateway")) {
-    Pool* pool = poolOf(addressOf(gateway));
+    const auto parsed = base::IpAddress::parse(gateway);
+    Pool* pool = parsed ? poolOf(*parsed) : nullptr;
     if (!pool) fail(Code::kInvalidArgument, "no matching subnet for gateway {}", gateway);
     if (pool->config.find("Gateway"))
       fail(Code::kInvalidArgument,
@@ -127,7 +123,8 @@ json::Value ipamConfig(const Flags& flags) {
     pool->config.set("Gateway", gateway);
   }
   for (const auto& [name, address] : keyValueMap(flags.list("aux-address"))) {
-    Pool* pool = poolOf(addressOf(address));
+    const auto parsed = base::IpAddress::parse(address);
+    Pool* pool = parsed ? poolOf(*parsed) : nullptr;
     if (!pool) fail(Code::kInvalidArgument, "no matching subnet for aux-address {}", address);
     json::Value table = pool->config["AuxiliaryAddresses"];
     table.set(name, address);
@@ -219,16 +216,23 @@ std::string networkPath(const std::string& name, std::string_view suffix = "") {
 }
 
 int runRm(Invocation& invocation) {
+  Cli& cli = invocation.cli;
   const bool force = invocation.flags.on("force");
-  forEachArgument(invocation, [&](const std::string& name) {
+  bool failed = false;
+  for (const std::string& name : invocation.args) {
     try {
-      invocation.cli.engine().call("DELETE", networkPath(name));
-    } catch (const client::ApiError& error) {
-      if (!force || !error.notFound()) throw;
-      return false;
+      cli.engine().call("DELETE", networkPath(name));
+      cli.print(name + "\n");
+    } catch (const Exit&) {
+      throw;
+    } catch (const base::Error& error) {
+      const auto* answer = dynamic_cast<const client::ApiError*>(&error);
+      if (force && answer && answer->notFound()) continue;
+      cli.warn(error.message());
+      failed = true;
     }
-    return true;
-  });
+  }
+  if (failed) throw Exit(1, "exit status 1");  // docker's last words
   return 0;
 }
 

@@ -74,7 +74,7 @@ std::string apiTimestamp(std::string_view value) {
   };
   if (value.empty()) return {};
   if (const auto duration = base::parseGoDuration(value); duration && value != "0")
-    return text(base::Time::now().ns - *duration);
+    return fmt::format("{}", base::Time{base::Time::now().ns - *duration}.unixSeconds());
   if (const auto instant = base::parseRfc3339(value)) return text(instant->ns);
   std::int64_t seconds = 0;
   if (parseDate(std::string(value), seconds)) return fmt::format("{}.{:09}", seconds, 0);

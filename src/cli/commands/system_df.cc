@@ -195,8 +195,9 @@ int runDf(Invocation& invocation) {
                             {"Containers", fieldsOf(dfContainerRows(answer, false))},
                             {"Volumes", fieldsOf(dfVolumeRows(answer))},
                             {"BuildCache", fieldsOf(dfCacheRows(answer))}};
-      cli.print(format == "json" ? all.write({.escapeHtml = true})
-                                 : renderValue(format, gotemplate::Data::fromJson(all)));
+      cli.print(format == "json"
+                    ? all.write({.escapeHtml = true})
+                    : valueFormat(format, "")->execute(gotemplate::Data::fromJson(all)));
     }
     return 0;
   }
@@ -206,7 +207,7 @@ int runDf(Invocation& invocation) {
     rows.push_back(usageRow(usage));
   static const ListView view{kColumns,
                              {"Type", "TotalCount", "Active", "Size", "Reclaimable"},
-                             "*formatter.diskUsageContext"};
+                             "*formatter.diskUsageImagesContext"};
   printList(cli, view, format, rows);
   return 0;
 }

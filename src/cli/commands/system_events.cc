@@ -5,9 +5,9 @@
 
 #include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/go_shapes.h"
 #include "cli/commands/list_format.h"
 #include "cli/commands/option_values.h"
-#include "cli/commands/template.h"
 #include "platform/base/strings.h"
 #include "platform/gotemplate/gotemplate.h"
 
@@ -59,17 +59,15 @@ class EventForm {
     if (format == "json") return;
     try {
       template_ = gotemplate::Template::parse(format);
+      template_->execute(goShape(gotemplate::Data::of(dockerapi::EventMessage())));
     } catch (const base::Error& error) {
       throw Exit(kBadTemplate, fmt::format("Error parsing format: {}", error.message()));
     }
   }
 
   std::string line(std::string_view text) const {
-    constexpr std::pair<std::string_view, std::string_view> kNames[] = {
-        {"status", "Status"}, {"id", "ID"},     {"from", "From"},
-        {"scope", "Scope"},   {"time", "Time"}, {"timeNano", "TimeNano"}};
     const auto event = gotemplate::Data::of(json::parse<dockerapi::EventMessage>(text));
-    return template_ ? template_->execute(withGoNames(event.members(), kNames)) : event.json();
+    return template_ ? template_->execute(goShape(event)) : event.json();
   }
 
  private:

@@ -1,10 +1,13 @@
 // info.
 #include <algorithm>
+#include <cctype>
 
 #include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/go_shapes.h"
 #include "cli/commands/list_format.h"
 #include "cli/commands/template.h"
+#include "platform/base/build_info.h"
 #include "platform/base/strings.h"
 #include "platform/base/units.h"
 
@@ -15,15 +18,29 @@ constexpr Flag kFlags[] = {
     {"format", 'f', Kind::kString, "string", kInspectFormatUsage},
 };
 
-json::Value clientInfo(Cli& cli) {
-  return json::Value{{"Debug", cli.debug()},
-                     {"Version", SAMPAN_VERSION},
-                     {"GitCommit", kBuild},
-                     {"Os", "linux"},
-                     {"Arch", "amd64"},
-                     {"Context", cli.contextName()},
-                     {"Plugins", json::Value::array({})},
-                     {"Warnings", nullptr}};
+using gotemplate::Data;
+
+// What the client knows of itself: what `version` shows, without the negotiated version, which needs an
+// engine.
+Data clientInfo(Cli& cli) {
+  std::vector<Data::Member> version{{"Platform", Data::nil(), true}};
+  const auto add = [&](const char* name, const std::string& value) {
+    version.push_back({name, Data(value), value.empty()});
+  };
+  add("Version", SAMPAN_VERSION);
+  add("APIVersion", "");
+  add("DefaultAPIVersion", client::kApiVersion);
+  add("GitCommit", base::buildCommit());
+  add("GoVersion", base::buildCompiler());
+  add("Os", "linux");
+  add("Arch", "amd64");
+  add("BuildTime", clientBuildTime());
+  add("Context", cli.contextName());
+  Data::Member embedded{"clientVersion", Data::structure(std::move(version)), false, true};
+  return Data::structure({{"Debug", Data(cli.debug())},
+                          std::move(embedded),
+                          {"Plugins", Data::list({})},
+                          {"Warnings", Data::list({}, true)}});
 }
 
 // Lines of the server's part, each behind one blank.
@@ -189,32 +206,60 @@ class Report {
 };
 
 // The engine's info with what this client adds to it.
-gotemplate::Data wholeInfo(const json::Value& info, const json::Value& client,
-                           const std::optional<base::Error>& problem) {
-  using gotemplate::Data;
-  const Data server = Data::of(json::parse<dockerapi::Info>(info.write()));
-  std::vector<Data::Member> members(server.members().begin(), server.members().end());
-  if (problem) members.push_back({"ServerErrors", Data::list({Data(problem->message())})});
-  members.push_back({"ClientInfo", Data::fromJson(client)});
-  return Data::structure(std::move(members));
+Data wholeInfo(const json::Value& info, const Data& client) {
+  static const gotemplate::StructType kType = {"system.dockerInfo", {}};
+  Data server = goShape(Data::of(json::parse<dockerapi::Info>(info.write())));
+  return Data::structure({{"Info", std::move(server), false, true},
+                          {"ServerErrors", Data::list({}, true), true},
+                          {"UserName", Data(""), true},
+                          {"ClientInfo", client},
+                          {"ClientErrors", Data::list({}, true), true}},
+                         &kType);
+}
+
+bool namesFields(std::string_view text) {
+  for (size_t dot = text.find('.'); dot != text.npos; dot = text.find('.', dot + 1)) {
+    if (dot + 1 < text.size() && std::isalpha(static_cast<unsigned char>(text[dot + 1])))
+      return true;
+  }
+  return false;
+}
+
+// A template that works on what the client knows needs no engine.
+bool needsEngine(const gotemplate::Template& format, const Data& client) {
+  const Data sparse =
+      Data::structure({{"ClientInfo", client}, {"ClientErrors", Data::list({}, true), true}});
+  try {
+    format.execute(sparse);
+    return false;
+  } catch (const base::Error&) {
+    return true;
+  }
 }
 
 int runInfo(Invocation& invocation) {
   Cli& cli = invocation.cli;
-  const std::string& format = invocation.flags.text("format");
+  const std::string& text = invocation.flags.text("format");
+  const auto format = valueFormat(text, "");
+  if (format && namesFields(text) && !needsEngine(*format, clientInfo(cli))) {
+    printValue(cli, *format, wholeInfo(json::Value::object(), clientInfo(cli)));
+    return 0;
+  }
   json::Value info = json::Value::object();
   std::optional<base::Error> problem;
   bool fromEngine = false;  // it answered, though with an error
   try {
     info = cli.engine().getJson("/info");
+  } catch (const Exit&) {
+    throw;
   } catch (const client::ApiError& error) {
     problem = error;
     fromEngine = true;
   } catch (const base::Error& error) {
     problem = error;
   }
-  if (!format.empty()) {
-    cli.print(renderValue(format, wholeInfo(info, clientInfo(cli), problem)) + "\n");
+  if (format) {
+    printValue(cli, *format, wholeInfo(info, clientInfo(cli)));
     if (problem) throw *problem;
     return 0;
   }

@@ -4,11 +4,14 @@
 
 #include "api/dockerapi/system.h"
 #include "cli/commands/commands.h"
+#include "cli/commands/go_shapes.h"
 #include "cli/commands/list_format.h"
 #include "cli/commands/tabular.h"
 #include "cli/commands/template.h"
+#include "platform/base/build_info.h"
 #include "platform/base/strings.h"
 #include "platform/base/time.h"
+#include "platform/gotemplate/docker_format.h"
 
 namespace commands {
 namespace {
@@ -17,19 +20,36 @@ constexpr Flag kFlags[] = {
     {"format", 'f', Kind::kString, "string", kInspectFormatUsage},
 };
 
-#ifndef SAMPAN_BUILD_TIME
-#define SAMPAN_BUILD_TIME "unknown"
-#endif
+// "Tue Sep 15 11:02:57 2026" for an instant in RFC 3339; anything else stays.
+std::string buildTimeText(const std::string& text) {
+  const auto instant = base::parseRfc3339(text);
+  if (!instant) return text;
+  const time_t seconds = instant->unixSeconds();
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char out[64];
+  std::strftime(out, sizeof out, "%a %b %e %H:%M:%S %Y", &parts);
+  return out;
+}
+
+}  // namespace
+
+std::string clientBuildTime() {
+  const std::string time = base::buildTime();
+  return time.empty() ? "unknown" : buildTimeText(time);
+}
+
+namespace {
 
 json::Value clientVersion(Cli& cli) {
   return json::Value{{"Version", SAMPAN_VERSION},
                      {"ApiVersion", cli.engine().version()},
                      {"DefaultAPIVersion", client::kApiVersion},
-                     {"GitCommit", kBuild},
-                     {"GoVersion", "none"},
+                     {"GitCommit", base::buildCommit()},
+                     {"GoVersion", base::buildCompiler()},
                      {"Os", "linux"},
                      {"Arch", "amd64"},
-                     {"BuildTime", SAMPAN_BUILD_TIME},
+                     {"BuildTime", clientBuildTime()},
                      {"Context", cli.contextName()}};
 }
 
@@ -74,28 +94,19 @@ std::string serverText(const json::Value& server) {
 
 gotemplate::Data versionData(const json::Value& both) {
   using gotemplate::Data;
-  constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"ApiVersion", "APIVersion"}};
+  static const gotemplate::StructType kClientType = {"system.clientVersion", {}};
   std::vector<Data::Member> client;
-  for (const auto& member : objectAt(both, "Client"))
-    client.push_back({member.name, Data::fromJson(member.value)});
-  Data server = Data::nil();
-  if (both["Server"].isObject()) {
-    server = withGoNames(
-        Data::of(json::parse<dockerapi::Version>(both["Server"].write())).members(), kNames);
+  for (const auto& member : objectAt(both, "Client")) {
+    client.push_back({member.name, Data(textAt(both["Client"], member.name))});
+    if (member.name != "ApiVersion") continue;
+    client.back().name = "APIVersion";
+    client.back().jsonName = member.name;
   }
-  return Data::structure({{"Client", withGoNames(client, kNames)}, {"Server", server}});
-}
-
-// "Tue Sep 15 11:02:57 2026" for an instant in RFC 3339; anything else stays.
-std::string buildTimeText(const std::string& text) {
-  const auto instant = base::parseRfc3339(text);
-  if (!instant) return text;
-  const time_t seconds = instant->unixSeconds();
-  tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char out[64];
-  std::strftime(out, sizeof out, "%a %b %e %H:%M:%S %Y", &parts);
-  return out;
+  Data server = Data::nil();
+  if (both["Server"].isObject())
+    server = goShape(Data::of(json::parse<dockerapi::Version>(both["Server"].write())));
+  return Data::structure(
+      {{"Client", Data::structure(std::move(client), &kClientType)}, {"Server", server}});
 }
 
 // The engine's answer with the times of its components in the client's form.
@@ -114,17 +125,19 @@ json::Value readServer(Cli& cli) {
 int runVersion(Invocation& invocation) {
   constexpr size_t kColumn = 20, kPadding = 1;
   Cli& cli = invocation.cli;
-  const std::string& format = invocation.flags.text("format");
+  const auto compiled = valueFormat(invocation.flags.text("format"), "version");
   json::Value both{{"Client", clientVersion(cli)}, {"Server", nullptr}};
   std::optional<base::Error> problem;
   try {
     both.set("Server", readServer(cli));
+  } catch (const Exit&) {
+    throw;
   } catch (const base::Error& error) {
     problem = error;
   }
   const json::Value& server = both["Server"];
-  if (!format.empty()) {
-    cli.print(renderValue(format, versionData(both)) + "\n");
+  if (compiled) {
+    printValue(cli, *compiled, versionData(both));
   } else {
     cli.print(alignColumns(clientText(both["Client"]), kColumn, kPadding));
     if (server.isObject()) cli.print(alignColumns(serverText(server), kColumn, kPadding));

@@ -1,6 +1,8 @@
 #include "cli/commands/template.h"
 
+#include "cli/commands/command.h"
 #include "platform/base/error.h"
+#include "platform/base/scope_exit.h"
 #include "platform/base/strings.h"
 #include "platform/gotemplate/docker_format.h"
 
@@ -51,7 +53,7 @@ RowTemplate::RowTemplate(std::string_view text, std::string_view typeName) {
     impl_ = std::make_unique<Impl>(
         Impl{gotemplate::Template::parse(text), std::string(typeName), isWholeRowJson(text)});
   } catch (const base::Error& error) {
-    throw base::Error(error.code(), fmt::format("failed to parse template: {}", error.message()));
+    throw base::Error(error.code(), fmt::format("template parsing error: {}", error.message()));
   }
 }
 
@@ -70,7 +72,7 @@ std::string RowTemplate::row(const json::Value& fields,
   try {
     return impl_->compiled.execute(rowData(fields, type));
   } catch (const base::Error& error) {
-    throw base::Error(error.code(), fmt::format("failed to execute template: {}", error.message()));
+    throw base::Error(error.code(), fmt::format("template parsing error: {}", error.message()));
   }
 }
 
@@ -88,20 +90,20 @@ std::string RowTemplate::header(const json::Value& headers) const {
   return impl_->compiled.execute(Data::structure(std::move(members), &type), options);
 }
 
-Data withGoNames(std::span<const Data::Member> members,
-                 std::span<const std::pair<std::string_view, std::string_view>> names) {
-  std::vector<Data::Member> all(members.begin(), members.end());
-  for (const Data::Member& member : members) {
-    for (const auto& [json, go] : names) {
-      if (member.name == json) all.push_back({std::string(go), member.value, true});
-    }
+std::optional<gotemplate::Template> valueFormat(const std::string& format, std::string_view name) {
+  constexpr int kBadTemplate = 64;
+  if (format.empty()) return std::nullopt;
+  try {
+    return gotemplate::Template::parse(base::trim(format) == "json" ? "{{json .}}" : format, name);
+  } catch (const base::Error& error) {
+    throw Exit(kBadTemplate, fmt::format("template parsing error: {}", error.message()));
   }
-  return Data::structure(std::move(all));
 }
 
-std::string renderValue(const std::string& format, const Data& value) {
-  if (base::trim(format) == "json") return value.json();
-  return gotemplate::parseInspectFormat(format).execute(value);
+void printValue(Cli& cli, const gotemplate::Template& format, const Data& value) {
+  std::string text;
+  const base::ScopeExit shown{[&] { cli.print(text + "\n"); }};
+  format.executeTo(text, value);
 }
 
 }  // namespace commands

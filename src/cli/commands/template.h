@@ -4,12 +4,12 @@
 
 #include <map>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include "platform/gotemplate/data.h"
+#include "cli/commands/cli.h"
+#include "platform/gotemplate/gotemplate.h"
 #include "platform/json/value.h"
 
 namespace commands {
@@ -30,13 +30,11 @@ class RowTemplate {
   std::unique_ptr<Impl> impl_;
 };
 
-// One value through --format: "json", or a template. Error kInvalidArgument "template parsing
-// error: …".
-std::string renderValue(const std::string& format, const gotemplate::Data& value);
+// The --format of a command that shows one value, "json" being {{json .}}; none without one. Exit 64
+// "template parsing error: …".
+std::optional<gotemplate::Template> valueFormat(const std::string& format, std::string_view name);
 
-// The members of a struct, and once more under the names that Go code, and so templates, give some
-// of them: {JSON's name, Go's name}.
-gotemplate::Data withGoNames(std::span<const gotemplate::Data::Member> members,
-                             std::span<const std::pair<std::string_view, std::string_view>> names);
+// The value in that format and a line end, which comes also when the template fails half way.
+void printValue(Cli& cli, const gotemplate::Template& format, const gotemplate::Data& value);
 
 }  // namespace commands

@@ -91,7 +91,8 @@ constexpr Node kRoot[] = {
     {"image", kManagement, nullptr, kImageNodes, "Manage images"},
     {"network", kManagement, nullptr, kNetworkNodes, "Manage networks"},
     {"system", kManagement, nullptr, kSystemNodes, "Manage Docker"},
-    {"volume", kManagement, nullptr, kVolumeNodes, "Manage volumes"},
+    {"volume", kManagement, nullptr, kVolumeNodes, "Manage volumes", nullptr, nullptr,
+     "COMMAND"},
 
     {"attach", kPlain, &kContainerAttach},
     {"commit", kPlain, &kContainerCommit},

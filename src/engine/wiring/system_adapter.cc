@@ -12,6 +12,7 @@
 #include "engine/wiring/image_adapter.h"
 #include "engine/wiring/listeners.h"
 #include "engine/wiring/volume_adapter.h"
+#include "platform/base/build_info.h"
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
 #include "platform/sys/file.h"
@@ -186,6 +187,9 @@ dockerapi::Version SystemAdapter::version() {
   dockerapi::Version version;
   version.platform.name = "Sampan";
   version.version = SAMPAN_VERSION;
+  version.gitCommit = base::buildCommit();
+  version.goVersion = base::buildCompiler();
+  version.buildTime = base::buildTime();
   version.os = "linux";
   version.arch = oci::Platform::host().architecture;
   version.kernelVersion = core_.host.kernel;

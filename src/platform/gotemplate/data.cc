@@ -6,17 +6,10 @@
 
 #include "platform/base/error.h"
 #include "platform/base/time.h"
+#include "platform/gotemplate/compound.h"
 #include "platform/gotemplate/printf.h"
 
 namespace gotemplate {
-
-struct Data::Compound {
-  std::vector<Data> elements;
-  std::vector<Member> members;
-  const StructType* type = nullptr;
-  std::string name;  // of the struct's type when `type` is not given
-  bool nil = false;
-};
 
 Data::Data(bool value) : kind_(Kind::kBool), int_(value) {}
 Data::Data(std::int64_t value) : kind_(Kind::kInt), int_(value), text_(std::to_string(value)) {}
@@ -29,6 +22,35 @@ Data Data::nil() {
   Data data;
   data.kind_ = Kind::kNil;
   return data;
+}
+
+Data Data::time(std::string rfc3339) {
+  Data data;
+  data.kind_ = Kind::kStruct;
+  data.time_ = true;
+  data.text_ = std::move(rfc3339);
+  return data;
+}
+
+Data Data::withType(const StructType* type) const {
+  auto compound = compound_ ? std::make_shared<Compound>(*compound_) : std::make_shared<Compound>();
+  compound->type = type;
+  Data data = *this;
+  data.compound_ = std::move(compound);
+  return data;
+}
+
+Data Data::withKeyType(const StructType* type) const {
+  auto compound = compound_ ? std::make_shared<Compound>(*compound_) : std::make_shared<Compound>();
+  compound->keyType = type;
+  Data data = *this;
+  data.compound_ = std::move(compound);
+  return data;
+}
+
+Data Data::keyOf(const Member& member) const {
+  const Data key(member.name);
+  return compound_ && compound_->keyType ? key.withType(compound_->keyType) : key;
 }
 
 Data Data::list(std::vector<Data> elements, bool isNil) {
@@ -159,6 +181,10 @@ std::span<const Data::Member> Data::members() const noexcept {
 const Data* Data::find(std::string_view name) const noexcept {
   for (const Member& member : members())
     if (member.name == name) return &member.value;
+  for (const Member& member : members()) {
+    if (!member.embedded) continue;
+    if (const Data* found = member.value.find(name)) return found;
+  }
   return nullptr;
 }
 
@@ -186,7 +212,7 @@ std::string Data::goType() const {
     case Kind::kFloat:
       return interface_ ? "json.Number" : "float64";
     case Kind::kString:
-      return "string";
+      return structType() ? structType()->name : "string";
     case Kind::kList:
       if (interface_) return "[]interface {}";
       return "[]" + (elements().empty() ? std::string("string") : elements().front().goType());
@@ -195,10 +221,27 @@ std::string Data::goType() const {
       return "map[string]" +
              (members().empty() ? std::string("string") : members().front().value.goType());
     case Kind::kStruct:
+      if (time_) return "time.Time";
       return compound_->type ? compound_->type->name : compound_->name;
   }
   return "";
 }
+
+namespace {
+
+// time.Time's own text of an instant: "2006-01-02 15:04:05.123 +0000 UTC".
+std::string timeText(std::string text) {
+  const size_t date = text.find('T');
+  if (date == text.npos) return text;
+  text[date] = ' ';
+  if (text.ends_with('Z')) return text.substr(0, text.size() - 1) + " +0000 UTC";
+  const size_t sign = text.find_last_of("+-");
+  std::string zone = text.substr(sign);
+  std::erase(zone, ':');
+  return fmt::format("{} {} {}", text.substr(0, sign), zone, zone);
+}
+
+}  // namespace
 
 std::string Data::print() const {
   std::string out;
@@ -239,6 +282,10 @@ void Data::print(std::string& out, bool top) const {
     }
     case Kind::kMap:
     case Kind::kStruct: {
+      if (time_) {
+        out += timeText(text_);
+        break;
+      }
       const bool isMap = kind_ == Kind::kMap;
       out += isMap ? "map[" : "{";
       bool first = true;
@@ -283,14 +330,23 @@ void Data::writeJson(json::Writer& writer) const {
       return writer.endArray();
     case Kind::kMap:
     case Kind::kStruct:
+      if (time_) return writer.string(text_);
       if (compound_->nil) return writer.null();
       writer.beginObject();
-      for (const Member& member : members()) {
-        if (member.omitted) continue;
-        writer.key(member.name);
-        member.value.writeJson(writer);
-      }
+      writeMembers(writer);
       return writer.endObject();
+  }
+}
+
+void Data::writeMembers(json::Writer& writer) const {
+  for (const Member& member : members()) {
+    if (member.omitted) continue;
+    if (member.embedded) {
+      member.value.writeMembers(writer);
+      continue;
+    }
+    writer.key(member.jsonName.empty() ? member.name : member.jsonName);
+    member.value.writeJson(writer);
   }
 }
 

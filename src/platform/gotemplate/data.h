@@ -50,6 +50,7 @@ class Data {
   Data(const char* value) : Data(std::string(value)) {}
 
   static Data nil();  // a nil pointer: "<nil>"
+  static Data time(std::string rfc3339);  // a time.Time: "2006-01-02 15:04:05 +0000 UTC"
   static Data list(std::vector<Data> elements, bool isNil = false);
   static Data map(std::vector<Member> members, bool isNil = false);      // sorted by name here
   static Data map(std::vector<Member> members, const StructType* type);  // with methods
@@ -77,6 +78,9 @@ class Data {
   std::span<const Member> members() const noexcept;           // kMap, kStruct
   const Data* find(std::string_view name) const noexcept;
   const StructType* structType() const noexcept;
+  Data withType(const StructType* type) const;  // a string of a type with a name and methods
+  Data withKeyType(const StructType* type) const;  // a map whose keys are such strings
+  Data keyOf(const Member& member) const;          // of this map
   bool isInterface() const noexcept { return interface_; }  // came by fromJson()
   bool hasNamedKeys() const noexcept { return named_keys_; }
   size_t size() const noexcept;  // of strings in bytes, of lists and maps
@@ -87,7 +91,9 @@ class Data {
 
  private:
   friend class Builder;
+  friend class Reshaper;
   struct Compound;
+  void writeMembers(json::Writer& writer) const;
   void writeJson(json::Writer& writer) const;
   void print(std::string& out, bool top) const;
 
@@ -95,6 +101,7 @@ class Data {
   bool interface_ = false;
   bool duration_ = false;    // kInt: printed as time.Duration
   bool named_keys_ = false;  // kMap: no plain string indexes it
+  bool time_ = false;        // kStruct without members: text_ is its instant
   std::int64_t int_ = 0;
   std::string text_;
   std::shared_ptr<const Compound> compound_;
@@ -103,7 +110,9 @@ class Data {
 struct Data::Member {
   std::string name;
   Data value;
-  bool omitted = false;  // not part of the JSON form
+  bool omitted = false;   // not part of the JSON form
+  bool embedded = false;  // Go's embedded struct: its members are found, and in JSON written, as ours
+  std::string jsonName = {};  // where JSON's differs
 };
 
 // Builds Data from what a json::Writer is told.

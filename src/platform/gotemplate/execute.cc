@@ -137,7 +137,7 @@ class Executor {
       }
       case Kind::kMap:
         for (const Data::Member& member : value.members())
-          if (!turn(Data(member.name), member.value)) break;
+          if (!turn(value.keyOf(member), member.value)) break;
         break;
       case Kind::kInt:
         if (value.isInterface()) fail("range can't iterate over {}", value.print());
@@ -306,7 +306,7 @@ class Executor {
     }
     const bool hasArguments = operands.size() > 1 || final;
     if (receiver.kind() == Kind::kStruct) {
-      if (const Data* field = findField(receiver, name)) {
+      if (const Data* field = receiver.find(name)) {
         if (hasArguments) fail("{} has arguments but cannot be invoked as function", name);
         return *field;
       }
@@ -318,12 +318,6 @@ class Executor {
     }
     fail("can't evaluate field {} in type {}", name,
          receiver.isInterface() ? "interface {}" : receiver.goType());
-  }
-
-  // Go code says ID where JSON says Id.
-  static const Data* findField(const Data& receiver, const std::string& name) {
-    if (const Data* field = receiver.find(name)) return field;
-    return name == "ID" ? receiver.find("Id") : nullptr;
   }
 
   Data callMethod(const Data& dot, const Data& receiver, const Node& node, const Method& method,
@@ -416,7 +410,7 @@ class Executor {
   const Data& validate(const Data& value, Parameter parameter) const {
     if (parameter == Parameter::kAny) return value;
     const bool fits =
-        (parameter == Parameter::kString && value.kind() == Kind::kString) ||
+        (parameter == Parameter::kString && value.kind() == Kind::kString && !value.structType()) ||
         (parameter == Parameter::kInt && value.kind() == Kind::kInt && !value.isInterface()) ||
         (parameter == Parameter::kStrings && isStrings(value));
     if (fits) return value;

@@ -82,7 +82,7 @@ TEST(Template, PrintsStructsMapsAndNilsAsGo) {
   const Container container;
   const Data data = Data::of(container);
   const std::pair<const char*, const char*> cases[] = {
-      {"{{.Id}} {{.ID}}", "0123456789abcdef 0123456789abcdef"},
+      {"{{.Id}}", "0123456789abcdef"},
       {"{{.Args}} {{.CapAdd}} {{.ExecIDs}}", "[-c sleep 10] [] []"},
       {"{{.Labels}} {{.Labels.a}} {{.Labels.x}}", "map[a:1 b:2] 1 <no value>"},
       {"{{.Ports}}", "map[80/tcp:[{0.0.0.0 80}]]"},
@@ -224,7 +224,7 @@ TEST(InspectFormat, FallsBackToTheDaemonsText) {
   const Container container;
   const Data typed = Data::of(container);
   const std::string raw = R"({"Id":"0123456789abcdef","New":{"x":1}})";
-  EXPECT_EQ(inspectRow(parseInspectFormat("{{.ID}}"), typed, raw), "0123456789abcdef");
+  EXPECT_EQ(inspectRow(parseInspectFormat("{{.Id}}"), typed, raw), "0123456789abcdef");
   EXPECT_EQ(inspectRow(parseInspectFormat("{{.New.x}}"), typed, raw), "1");
   EXPECT_EQ(errorOf([&] { inspectRow(parseInspectFormat("{{.Foo}}"), typed, raw); }),
             "template parsing error: template: :1:2: executing \"\" at <.Foo>: map has no entry "

@@ -1,0 +1,182 @@
+"""Two command lines against one engine: the same words in, the same bytes out.
+
+A table (tests/parity/*.txt) is made of sections:
+
+    [name]              every line is a case of its own; both command lines run it at the same moment and must give the same
+                        stdout, stderr and exit code. The engine's state is the one the fixture made.
+    [scene: name]       the lines run one after the other, the whole scene first with one command line, then with the other;
+                        ids, times, addresses and ports that the engine draws are compared by their order of appearance.
+    # text              a comment
+    @sh COMMAND         (scenes) a step of the host's, in a shell, with $DOCKER as the command line; its output is compared too
+    @in TEXT            (both) stdin of the next line, with \\n as a line end; without it stdin is empty
+    LINE  ## 28.5: why  the case needs a docker of that version or newer, older ones say something else
+"""
+import difflib
+import os
+import re
+import shlex
+import subprocess
+
+HERE = os.path.dirname(__file__)
+TABLES = os.path.join(HERE, '../parity')
+
+
+class Case:
+    def __init__(self, line, stdin, since, reason, where):
+        self.line, self.stdin, self.since, self.reason, self.where = line, stdin, since, reason, where
+
+    def __repr__(self):
+        return f'{self.where}: {self.line}'
+
+
+class Section:
+    def __init__(self, name, scene):
+        self.name, self.scene, self.cases = name, scene, []
+
+
+def load(table):
+    sections, stdin = [], b''
+    for number, line in enumerate(open(os.path.join(TABLES, table)), 1):
+        line = line.rstrip('\n')
+        if not line.strip() or line.startswith('#'):
+            continue
+        if line.startswith('[') and line.endswith(']'):
+            name = line[1:-1]
+            sections.append(Section(name.removeprefix('scene: '), name.startswith('scene: ')))
+        elif line.startswith('@in '):
+            stdin = line[4:].replace('\\n', '\n').encode()
+        else:
+            line, _, note = line.partition('  ## ')
+            since, _, reason = note.partition(': ')
+            sections[-1].cases.append(Case(line.rstrip(), stdin, version(since), reason, f'{table}:{number}'))
+            stdin = b''
+    return sections
+
+
+def version(text):
+    """'28.5.2+dfsg4' -> (28, 5); '' -> (0,)."""
+    return tuple(int(part) for part in re.findall(r'\d+', text)[:2]) or (0,)
+
+
+def version_of(program):
+    out = subprocess.run([program, '--version'], capture_output=True, text=True).stdout
+    return version(out.split('version ')[1])
+
+
+class Both:
+    """The official command line and ours, which is started under docker's name, in one environment."""
+
+    def __init__(self, docker, sampan, host, scratch):
+        self.scratch, self.version = str(scratch), version_of(docker)
+        self.programs = {}
+        for name, program in (('docker', docker), ('sampan', sampan)):
+            folder = f'{self.scratch}/{name}'
+            os.makedirs(folder, exist_ok=True)
+            self.programs[name] = f'{folder}/docker'
+            if os.path.lexists(self.programs[name]):
+                os.unlink(self.programs[name])
+            os.symlink(program, self.programs[name])
+        self.config = self.scratch + '/config'
+        os.makedirs(self.config, exist_ok=True)
+        os.makedirs(self.scratch + '/work', exist_ok=True)
+        self.variables = dict(PATH=os.environ['PATH'], HOME=self.scratch, DOCKER_HOST=host, DOCKER_CONFIG=self.config,
+                              DOCKER_CLI_HINTS='false', SCRATCH=self.scratch, TZ='UTC', LANG='C')
+
+    def start(self, name, words, env=None):
+        return subprocess.Popen([self.programs[name], *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env={**self.variables, **(env or {})}, cwd=self.scratch + '/work')
+
+    def words(self, line):
+        return shlex.split(line.replace('$SCRATCH', self.scratch))
+
+    def finish(self, process, stdin):
+        try:
+            out, err = process.communicate(stdin, timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            return ('did not end in 60 s', text(out), text(err))
+        return (process.returncode, text(out), text(err))
+
+    def run(self, name, line, stdin=b'', env=None):
+        return self.finish(self.start(name, self.words(line), env), stdin)
+
+    def compare(self, case, env=None):
+        """'' or the difference. A list that differs is asked again: a second may have ended between the two."""
+        answers = {}
+        for _ in range(3):
+            running = {name: self.start(name, self.words(case.line), env) for name in self.programs}
+            answers = {name: self.finish(process, case.stdin) for name, process in running.items()}
+            if answers['docker'] == answers['sampan']:
+                return ''
+            if any(answer[0] != 0 for answer in answers.values()):
+                break
+        if same_but_for_seconds(answers['docker'], answers['sampan']):
+            return ''
+        return difference(case, answers['docker'], answers['sampan'])
+
+    def scene(self, name, section):
+        """The answers of one command line to a scene."""
+        names, answers = Names(), []
+        for case in section.cases:
+            if self.version < case.since:
+                answers.append(None)
+                if not case.line.startswith('@'):
+                    continue
+            if case.line.startswith('@sh '):
+                done = subprocess.run(['sh', '-c', case.line[4:]], capture_output=True, cwd=self.scratch + '/work',
+                                      env={**self.variables, 'DOCKER': self.programs[name]}, timeout=60)
+                answer = (done.returncode, text(done.stdout), text(done.stderr))
+            else:
+                answer = self.run(name, case.line, case.stdin)
+            answers.append((answer[0], names.plain(answer[1]), names.plain(answer[2])))
+        return answers
+
+    def compare_scene(self, section):
+        docker, sampan = self.scene('docker', section), self.scene('sampan', section)
+        return [difference(case, a, b) for case, a, b in zip(section.cases, docker, sampan) if a != b]
+
+
+class Names:
+    """What an engine draws, replaced by its place in the order of appearance."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def number(self, kind, value):
+        known = self.seen.setdefault(kind, [])
+        if value not in known:
+            known.append(value)
+        return f'<{kind}{known.index(value) + 1}>'
+
+    def plain(self, answer):
+        answer = re.sub(r'\b([0-9a-f]{12})([0-9a-f]{52})\b', lambda m: self.number('id', m[1]) + '+52', answer)
+        answer = re.sub(r'\b(?=[0-9]*[a-f])([0-9a-f]{12})\b', lambda m: self.number('id', m[1]), answer)
+        answer = re.sub(r'\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| ?[+-]\d\d:?\d\d( [A-Z]+)?)?', '<time>', answer)
+        answer = re.sub(r'"time(Nano)?":\d+', '"time":0', answer)
+        answer = re.sub(r'\b(\d+|Less than a|About a) (second|minute)s?\b', '<n> seconds', answer)
+        answer = re.sub(r'\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b', '<mac>', answer)
+        return re.sub(r'\b(?:10|172|192)\.\d+\.\d+\.\d+\b', lambda m: self.number('address', m[0]), answer)
+
+
+def same_but_for_seconds(docker, sampan):
+    """On a busy host two programs never ask in the same second: 'Up 9 seconds' and 'Up 10 seconds' are the same."""
+    def plain(answer):
+        lines = re.sub(r'(\d+|Less than a|About a) (second|minute)s?', '<n> seconds', answer[1])
+        return answer[0], re.sub(' +', ' ', lines), answer[2]
+    return plain(docker) == plain(sampan)
+
+
+def text(data):
+    return data.decode(errors='backslashreplace')
+
+
+def difference(case, docker, sampan):
+    lines = [f'{case!r}']
+    if docker[0] != sampan[0]:
+        lines.append(f'  exit: docker {docker[0]}, sampan {sampan[0]}')
+    for part, label in ((1, 'stdout'), (2, 'stderr')):
+        if docker[part] != sampan[part]:
+            delta = difflib.unified_diff(docker[part].splitlines(True), sampan[part].splitlines(True), n=0)
+            lines += [f'  {label} {line!r}' for line in list(delta)[3:15]] or [f'  {label}: line ends differ']
+    return '\n'.join(lines)
