@@ -261,3 +261,44 @@ def test_container_mode_shares_the_network(docker):
         assert sh(docker, 'ip -4 addr show eth0', '--network', 'container:host1').out.strip() == own
     finally:
         docker('rm', '-f', 'host1')
+
+
+# ---- networks that come and go
+
+@pytest.mark.parametrize('start', ['bridge', 'none'])
+def test_connected_later_it_finds_names(engine, docker, start):
+    docker('network', 'create', 'late')
+    docker('run', '-d', '--name', 'late-web', '--network', 'late', 'busybox', 'httpd', '-f', '-h', '/etc')
+    docker('run', '-d', '--name', 'late-one', '--network', start, 'busybox', 'sleep', '1000')
+    try:
+        before = docker.out('exec', 'late-one', 'cat', '/etc/hosts')
+        if start == 'none':
+            assert 'private (none) mode' in docker('network', 'connect', 'late', 'late-one', check=False).err
+            docker('network', 'disconnect', 'none', 'late-one')
+        docker('network', 'connect', '--alias', 'second', 'late', 'late-one')
+        resolv = docker.out('exec', 'late-one', 'cat', '/etc/resolv.conf')
+        assert 'nameserver 127.0.0.11' in resolv and 'ndots:0' in resolv, resolv
+        assert docker.out('exec', 'late-one', 'wget', '-qO-', 'http://late-web/passwd').startswith('root')
+        docker('exec', 'late-web', 'ping', '-c', '1', '-W', '5', 'second')
+        address = engine.get('/containers/late-one/json').json['NetworkSettings']['Networks']['late']['IPAddress']
+        assert f'{address}\t' in docker.out('exec', 'late-one', 'cat', '/etc/hosts')
+        engine.kill9()
+        engine.start()
+        assert docker.out('exec', 'late-one', 'wget', '-qO-', 'http://late-web/passwd').startswith('root')
+        docker('network', 'disconnect', 'late', 'late-one')
+        assert docker.out('exec', 'late-one', 'cat', '/etc/hosts') == before
+    finally:
+        docker('rm', '-f', 'late-web', 'late-one')
+        docker('network', 'rm', 'late')
+
+
+def test_resolv_conf_that_was_edited_inside_stays(docker):
+    docker('network', 'create', 'late')
+    docker('run', '-d', '--name', 'late-one', 'busybox', 'sleep', '1000')
+    try:
+        docker('exec', 'late-one', 'sh', '-c', 'echo nameserver 192.0.2.1 >/etc/resolv.conf')
+        docker('network', 'connect', 'late', 'late-one')
+        assert docker.out('exec', 'late-one', 'cat', '/etc/resolv.conf') == 'nameserver 192.0.2.1'
+    finally:
+        docker('rm', '-f', 'late-one')
+        docker('network', 'rm', 'late')

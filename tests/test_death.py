@@ -1,5 +1,6 @@
-"""kill -9 of the daemon: containers run on, nothing that was acknowledged is lost, half-made things are gone."""
-import json
+"""kill -9 of the daemon: containers run on, nothing that was acknowledged is lost, half-made things are gone.
+
+The rounds are drawn from SAMPAN_SEED, which is printed; SAMPAN_SEED=… SAMPAN_ROUND=… repeats one of them."""
 import os
 import random
 import subprocess
@@ -7,10 +8,12 @@ import time
 
 import pytest
 
-from lib.engine import Client, DOCKER
+from lib import deathround, images, own
+from lib.deathround import Round
 
-ROUNDS = 200 if os.environ.get('SAMPAN_TEST_MODE') == 'full' else 20
-SEED = int(os.environ.get('SAMPAN_SEED', random.randrange(1 << 30)))
+FULL = os.environ.get('SAMPAN_TEST_MODE') == 'full'
+SEED = int(os.environ.get('SAMPAN_SEED') or random.randrange(1 << 30))
+DELAYS, PAIRS = (150, 50) if FULL else (10, 30)
 
 
 @pytest.fixture(autouse=True)
@@ -79,62 +82,78 @@ def test_restart_policy_holds_across_death(engine, docker, eventually):
         docker('rm', '-f', 'keeps')
 
 
-def test_death_at_any_moment_loses_nothing_acknowledged(engine, eventually):
-    """A script runs while the daemon is killed after a drawn delay; what was answered is compared with what is there."""
+# The numbered steps of docs/ARCHITECTURE.md, "One `run` on a bridge". Each has fault points, and each of these the operation
+# that passes it.
+STEPS = {
+    1: {'content.verified': 'pull', 'content.published': 'pull', 'files.unpack': 'pull', 'snapshot.commit': 'pull', 'image.commit': 'pull'},
+    2: {'volume.create.recorded': 'create', 'snapshot.writable.made': 'create', 'create.record': 'create', 'create.answer': 'create'},
+    3: {'attach.waiting': 'run_and_remove', 'wait.waiting': 'run_and_remove'},
+    4: {'start.network': 'begin', 'sandbox.pinned': 'begin', 'network.plugged': 'begin', 'network.walled': 'begin', 'start.rootfs': 'begin'},
+    5: {'start.spec': 'begin', 'start.task': 'begin', 'task.spawned': 'begin', 'task.cgroup': 'begin', 'task.go': 'begin'},
+    6: {'task.started': 'begin', 'start.record': 'begin'},
+    7: {'exit.release': 'run_and_remove', 'exit.record': 'kill', 'exit.answer': 'stop', 'remove.record': 'remove', 'remove.files': 'run_and_remove',
+        'task.forget': 'kill'},
+    8: {'network.left': 'run_and_remove', 'network.reap': 'run_and_remove', 'sandbox.released': 'run_and_remove'},
+    9: {'restore.networks': None, 'restore.walled': None, 'restore.tasks': None, 'restore.container': None, 'restore.sweep': None,
+        'restore.swept': None},
+}
+# Beside the numbered steps: the store, and what is done to containers, networks and volumes that are there.
+OTHERS = {'store.begin': 'begin', 'store.before-commit': 'create', 'store.committed': 'create', 'task.exec': 'exec', 'pause.frozen': 'pause',
+          'unpause.thawed': 'pause', 'rename.recorded': 'rename', 'stop.recorded': 'stop', 'connect.plugged': 'network_connect',
+          'disconnect.recorded': 'network_connect', 'disconnect.cut': 'network_connect', 'network.create.raised': 'network_create',
+          'network.remove.recorded': 'network_remove', 'volume.create.made': 'volume_create', 'volume.remove.renamed': 'volume_remove',
+          'volume.remove.recorded': 'volume_remove', 'volume.mount.attached': 'begin', 'snapshot.writable.aside': 'remove',
+          'content.write': 'import_image', 'snapshot.committed': 'import_image', 'snapshot.layer.unrecorded': 'rmi'}
+ALL = {point: operation for step in (*STEPS.values(), OTHERS) for point, operation in step.items()}
+
+
+def plan():
+    """The rounds: (number, point or None, hit, the favoured operation). Every numbered step comes first."""
     draw = random.Random(SEED)
-    print(f'SAMPAN_SEED={SEED}')
-    client = Client('docker-debian', DOCKER, engine.host)
-    kept = {}
+    pairs = [draw.choice(list(points)) for points in STEPS.values()]
+    if not FULL:
+        pairs += [draw.choice([p for p in points if p not in pairs]) for points in STEPS.values() if len(points) > 1]
+    rest = [point for point in ALL if point not in pairs]
+    draw.shuffle(rest)
+    pairs = (pairs + rest)[:PAIRS]
+    rounds = [(point, draw.randint(1, 4), ALL[point]) for point in pairs] + [(None, 0, None)] * DELAYS
+    return [(number, *one) for number, one in enumerate(rounds)]
+
+
+ROUNDS = [one for one in plan() if os.environ.get('SAMPAN_ROUND') in (None, '', str(one[0]))]
+
+
+@pytest.fixture(scope='module')
+def small(engine, docker, registry, busybox):
+    """An image in a registry, for the pulls: of a layer that busybox does not have."""
+    docker('import', images.small_tar(), f'{registry}/small:a0')
+    tags = [f'{registry}/small:{tag}' for tag in ('a0', 'a1', 'a2')]
+    for tag in tags:
+        docker('tag', tags[0], tag)
+        docker('push', tag)
+    docker('rmi', *tags)
+    return registry, own.snapshot(engine)
+
+
+@pytest.mark.parametrize('number,point,hit,favour', ROUNDS, ids=lambda value: str(value))
+def test_death_loses_nothing_and_leaves_nothing(engine, docker, small, number, point, hit, favour):
+    print(f'SAMPAN_SEED={SEED} SAMPAN_ROUND={number}')
+    registry, clean = small
+    one = Round(engine, docker, f'{SEED}-{number}', images.small_tar(), registry, clean)
     try:
-        for number in range(ROUNDS):
-            name = f'd{number}'
-            delay = draw.uniform(0, 0.15)
-            process = client.popen('run', '-d', '--name', name, 'busybox', 'sleep', '1000', stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-            time.sleep(delay)
-            engine.kill9()
-            out, _ = process.communicate(timeout=20)
-            engine.start()
-            acknowledged = process.returncode == 0
-            there = {c['Names'][0][1:]: c for c in engine.get('/containers/json?all=1').json}
-            if acknowledged:
-                kept[name] = out.strip()
-            for known, id in kept.items():
-                assert known in there and there[known]['Id'] == id, f'round {number}, delay {delay}: {known} is gone'
-                assert there[known]['State'] == 'running', f'round {number}, delay {delay}: {known} is {there[known]["State"]}'
-            for extra in set(there) - set(kept):
-                assert engine.delete(f'/containers/{extra}?force=1').status == 204
-            if len(kept) > 4:
-                oldest = next(iter(kept))
-                assert engine.delete(f'/containers/{oldest}?force=1').status == 204
-                del kept[oldest]
-    finally:
-        for name in kept:
-            engine.delete(f'/containers/{name}?force=1')
-        client.close()
-
-
-# Every numbered step of docs/ARCHITECTURE.md that has a fault point in the daemon.
-POINTS = ['create.record', 'create.answer', 'start.network', 'start.rootfs', 'start.spec', 'start.task', 'start.record',
-          'exit.release', 'exit.record', 'exit.answer', 'remove.record', 'remove.files', 'image.commit']
-
-
-@pytest.mark.parametrize('point', POINTS)
-def test_death_at_a_fault_point_leaves_a_named_state(engine, docker, point, busybox):
-    engine.restart(faults=f'{point}:1:kill')
-    if point == 'image.commit':
-        with open('/etc/hostname', 'rb'):
-            docker('import', '/var/cache/sampan-tests/busybox-2.tar', 'again:1', check=False)
-    else:
-        docker('run', '-d', '--name', 'fp', 'busybox', 'true', check=False)
-        docker('wait', 'fp', check=False)
-        docker('rm', '-f', 'fp', check=False)
-    assert engine.process.wait(10) == -9, f'{point} was never reached'
-    engine.start()
-    found = engine.get('/containers/fp/json')
-    assert found.status in (200, 404)
-    if found.status == 200:
-        assert found.json['State']['Status'] in ('created', 'running', 'exited')
-        time.sleep(0.3)
-        assert engine.delete('/containers/fp?force=1').status == 204
-    docker('run', '--rm', 'busybox', 'true')
-    docker('rmi', '-f', 'again:1', check=False)
+        one.steady()
+        if point is None:
+            one.die_after(one.draw.uniform(0, 1.0))
+            one.come_back(deaths=one.draw.choice([0, 0, 0, 1, 2]))
+        elif favour is None:
+            one.die_after(one.draw.uniform(0, 0.5))
+            one.come_back(points=[point])
+        else:
+            assert one.die_at(point, hit, favour) or hit > 1, f'{point} was never reached'
+            one.come_back()
+        one.finish()
+    except BaseException:
+        print('\n'.join(one.notes))
+        print(engine.log(40))
+        deathround.clean_up(engine)
+        raise

@@ -103,6 +103,12 @@ class Engine:
                 raise RuntimeError('sampand did not stop:\n' + self.log())
         return self.process.returncode
 
+    @property
+    def instance(self):
+        """What prefixes this engine's links, tables and cgroups."""
+        with open(self.root + '/data/engine-id') as file:
+            return file.read()[:6]
+
     def restart(self, faults=''):
         self.stop()
         self.start(faults=faults)

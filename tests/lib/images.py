@@ -151,3 +151,16 @@ def load_image(engine, name, config):
 def _architecture():
     import platform
     return {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine())
+
+
+def small_tar():
+    """Three files: for imports and pulls that are many."""
+    path = CACHE + '/small-1.tar'
+    if not os.path.exists(path):
+        os.makedirs(CACHE, exist_ok=True)
+        with tarfile.open(path + '.part', 'w') as tar:
+            add_dir(tar, 'etc')
+            for number in range(3):
+                add_file(tar, f'etc/file{number}', f'{number}\n'.encode() * 20000)
+        os.rename(path + '.part', path)
+    return path

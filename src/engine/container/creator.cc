@@ -173,6 +173,7 @@ void makeVolumes(Core& core, const dockerapi::HostConfig& h, std::vector<MountRe
     volume::Spec spec;
     spec.name = mount.name;
     spec.driver = mount.driver;
+    spec.unfinished = true;
     for (const auto& asked : h.mounts) {
       if (asked.source != mount.name || cleanPath(asked.target) != mount.destination ||
           !asked.volumeOptions)

@@ -63,20 +63,17 @@ std::vector<std::pair<std::string, std::string>> parseExtraHosts(
   return hosts;
 }
 
+std::string hostNames(const Record& record, const std::string& hostname) {
+  if (record.config.domainname.empty()) return hostname;
+  return hostname + "." + record.config.domainname + " " + hostname;
+}
+
 std::string hostsText(const Record& record, const std::string& hostname,
                       const std::vector<networks::Endpoint>& endpoints,
                       const std::vector<std::pair<std::string, std::string>>& extra) {
   std::string text(kStandardHosts);
   for (const auto& [name, address] : extra) text += address + "\t" + name + "\n";
-  return text + ownHostLines(record, hostname, endpoints);
-}
-
-std::string ownHostLines(const Record& record, const std::string& hostname,
-                         const std::vector<networks::Endpoint>& endpoints) {
-  std::string text;
-  std::string names = hostname;
-  if (!record.config.domainname.empty())
-    names = hostname + "." + record.config.domainname + " " + hostname;
+  const std::string names = hostNames(record, hostname);
   for (const networks::Endpoint& endpoint : endpoints) {
     if (!endpoint.ipv4.empty()) text += endpoint.ipv4 + "\t" + names + "\n";
     if (!endpoint.ipv6.empty()) text += endpoint.ipv6 + "\t" + names + "\n";

@@ -20,12 +20,11 @@ struct Resolver {
 std::vector<std::pair<std::string, std::string>> parseExtraHosts(
     const std::vector<std::string>& entries, const std::string& gateway);
 
+// What stands behind the container's own addresses in hosts.
+std::string hostNames(const Record& record, const std::string& hostname);
 std::string hostsText(const Record& record, const std::string& hostname,
                       const std::vector<networks::Endpoint>& endpoints,
                       const std::vector<std::pair<std::string, std::string>>& extra);
-// Of them only the lines by which the container knows itself, one an address.
-std::string ownHostLines(const Record& record, const std::string& hostname,
-                         const std::vector<networks::Endpoint>& endpoints);
 std::string resolvText(const Resolver& resolver);
 
 // The host's /etc/resolv.conf, parsed; loopback servers are left out, since they mean another host

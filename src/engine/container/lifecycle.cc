@@ -92,6 +92,13 @@ void Lifecycle::startFailed(const View& view, const base::Error& error) {
 // ---- the end of a process
 
 void Lifecycle::onExit(const task::Exit& exit) {
+  {
+    base::Lock lock(mutex_);
+    if (!restored_) {
+      held_exits_.push_back(exit);
+      return;
+    }
+  }
   core_.workers.post([this, exit] { handleExit(exit); });
 }
 
@@ -151,6 +158,10 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
 
 void Lifecycle::scheduleRestart(const std::string& id, std::int64_t delayNs) {
   base::Lock lock(mutex_);
+  if (!restored_) {
+    held_restarts_[id] = delayNs;
+    return;
+  }
   restart_timers_[id] = core_.workers.after(delayNs, [this, id] {
     if (!cancelRestart(id)) return;  // a stop came first
     const auto turn = core_.strands.enter(id);
@@ -220,6 +231,7 @@ void Lifecycle::stopThen(const std::string& reference, const StopOptions& option
   // Written before the signal: a daemon that dies now must not restart what was told to stop.
   changeRecord(core_, store::Durability::kLazy, id,
                [](Record& record) { record.state.stoppedByUser = true; });
+  base::faultPoint("stop.recorded");
   stopRunning(view, signal, timeout, std::move(done));
 }
 
@@ -299,6 +311,7 @@ void Lifecycle::pause(const std::string& reference) {
   }
   if (!view->running()) base::fail(Code::kConflict, "container {} is not running", id);
   core_.tasks.pause(id);
+  base::faultPoint("pause.frozen");
   changeRecord(
       core_, store::Durability::kLazy, id,
       [](Record& record) { record.state.status = Status::kPaused; },
@@ -313,6 +326,7 @@ void Lifecycle::unpause(const std::string& reference) {
   if (core_.records.get(id)->state.status != Status::kPaused)
     base::fail(Code::kConflict, "Container {} is not paused", id);
   core_.tasks.resume(id);
+  base::faultPoint("unpause.thawed");
   changeRecord(
       core_, store::Durability::kLazy, id,
       [](Record& record) { record.state.status = Status::kRunning; },
@@ -336,6 +350,7 @@ void Lifecycle::rename(const std::string& reference, const std::string& newName)
       [&](store::Transaction& t, const Record& record) {
         core_.events.append(t, containerEvent(record, "rename", {{"oldName", "/" + view->name}}));
       });
+  base::faultPoint("rename.recorded");
   if (view->running()) core_.networks.rename(id, name);
 }
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/container/attachers.h"
 #include "engine/container/core.h"
@@ -61,12 +62,19 @@ class Lifecycle {
   bool cancelRestart(const std::string& id) EXCLUDES(mutex_);
   void stopThen(const std::string& reference, const StopOptions& options, Done done);
   void restoreOne(const View& view, const task::Recovered* recovered);
+  void restoreRunning(const View& view, const task::Running& running);
+  void restoreEnded(const View& view, const task::Exit& exit);
   void restartAfterRestore(const View& view, bool wasRunning);
+  void endRestore() EXCLUDES(mutex_);
 
   Core& core_;
   Attachers& attachers_;
   base::Mutex mutex_;
   std::map<std::string, std::uint64_t> restart_timers_ GUARDED_BY(mutex_);
+  // Until restore() is through, exits and restarts wait: they would see what is not taken up yet.
+  bool restored_ GUARDED_BY(mutex_) = false;
+  std::vector<task::Exit> held_exits_ GUARDED_BY(mutex_);
+  std::map<std::string, std::int64_t> held_restarts_ GUARDED_BY(mutex_);  // id -> delay
 };
 
 }  // namespace container

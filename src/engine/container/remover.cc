@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 
-#include <algorithm>
+#include <map>
 #include <set>
 
-#include "engine/container/validate.h"
+#include "engine/container/starter.h"
 #include "platform/base/fault.h"
 #include "platform/base/log.h"
 #include "platform/sys/file.h"
@@ -20,12 +20,6 @@ void removeDirectory(Core& core, const std::string& id) {
     base::log::warn("a container's directory could not be removed; the next start tries again",
                     {{"container", id}, {"error", error.message()}});
   }
-}
-
-bool stillThere(const Core& core, const std::string& sandboxId) {
-  const auto all = core.sandboxes.list();
-  return std::any_of(all.begin(), all.end(),
-                     [&](const sandbox::Sandbox& s) { return s.id == sandboxId; });
 }
 
 void removeAnonymousVolumes(Core& core, const Record& record) {
@@ -43,17 +37,36 @@ void removeAnonymousVolumes(Core& core, const Record& record) {
 
 // A start that a dying daemon left half done has made a namespace that nobody will release.
 void sweepSandboxes(Core& core) {
-  std::set<std::string> used;
+  std::map<std::string, std::set<std::string>> users;
   for (const View& view : core.records.all()) {
-    if (!view->running()) continue;
-    const std::string& mode = view->hostConfig.networkMode;
-    used.insert(isContainerMode(mode) ? containerOfMode(mode) : view->id);
+    if (view->running()) users[sandboxOf(core, *view)].insert(view->id);
   }
-  for (const sandbox::Sandbox& sandbox : core.sandboxes.list()) {
-    if (used.contains(sandbox.id)) continue;
-    // As often as it is referred to; bounded, should a row refuse to go.
-    for (int tries = 0; tries < 1000 && stillThere(core, sandbox.id); ++tries)
-      core.sandboxes.release(sandbox.id);
+  core.sandboxes.retain(users);
+}
+
+void sweepCgroups(Core& core) {
+  std::vector<std::string> keep;
+  for (const View& view : core.records.all()) {
+    if (view->running()) keep.push_back(view->id);
+  }
+  cgroup::sweep(core.cgroups, core.settings.cgroupParent, keep);
+}
+
+void sweepDirectories(Core& core) {
+  const auto owned = [&](const std::string& id) { return core.records.find(id) != nullptr; };
+  core.snapshots.retainWritables(owned);
+  for (const std::string& name : sys::listDir(core.containers.get())) {
+    if (!owned(name)) removeDirectory(core, name);
+  }
+}
+
+// What cannot be swept now is in nobody's way, and the next start tries again.
+void sweepStep(Core& core, const char* what, void (*step)(Core&)) {
+  try {
+    step(core);
+  } catch (const base::Error& error) {
+    base::log::warn("leftovers of an earlier daemon stay",
+                    {{"what", what}, {"error", error.message()}});
   }
 }
 
@@ -64,6 +77,9 @@ void removeContainer(Core& core, const View& view, bool volumes) {
   core.store.write(store::Durability::kDurable, [&](store::Transaction& t) {
     core.records.remove(t, view->id);
     core.volumes.release(t, view->id);
+    for (const MountRecord& mount : view->mounts) {
+      if (volumes && mount.type == "volume" && mount.anonymous) core.volumes.condemn(t, mount.name);
+    }
     core.events.append(t, containerEvent(*view, "destroy"));
   });
   base::faultPoint("remove.files");
@@ -74,15 +90,9 @@ void removeContainer(Core& core, const View& view, bool volumes) {
 }
 
 void sweepLeftovers(Core& core) {
-  const auto owned = [&](const std::string& id) { return core.records.find(id) != nullptr; };
-  core.snapshots.retainWritables(owned);
-  for (const std::string& name : sys::listDir(core.containers.get())) {
-    if (!owned(name)) removeDirectory(core, name);
-  }
-  sweepSandboxes(core);
-  std::vector<std::string> keep;
-  for (const View& view : core.records.all()) keep.push_back(view->id);
-  cgroup::sweep(core.cgroups, core.settings.cgroupParent, keep);
+  sweepStep(core, "files", sweepDirectories);
+  sweepStep(core, "network namespaces", sweepSandboxes);
+  sweepStep(core, "control groups", sweepCgroups);
 }
 
 }  // namespace container

@@ -7,6 +7,7 @@
 #include "engine/container/devices.h"
 #include "engine/container/etc_files.h"
 #include "engine/container/mount_sources.h"
+#include "engine/container/network_files.h"
 #include "engine/container/ports.h"
 #include "engine/container/spec_maker.h"
 #include "engine/container/validate.h"
@@ -24,16 +25,16 @@ namespace {
 
 using base::Code;
 
-constexpr const char* kHostResolvConf = "/etc/resolv.conf";
-// Where systemd-resolved keeps the real servers when /etc/resolv.conf names only itself.
-constexpr const char* kResolvedConf = "/run/systemd/resolve/resolv.conf";
-
 // The container whose namespaces `mode` ("container:x") names; it must run.
 View peerOf(const Core& core, const std::string& mode, const char* what) {
   const View peer = core.records.get(containerOfMode(mode));
   if (!peer->running())
     base::fail(Code::kConflict, "cannot join {} of a non running container: {}", what, peer->id);
   return peer;
+}
+
+void releaseShared(Core& core, const Record& record) {
+  core.sandboxes.release(sandboxOf(core, record), record.id);
 }
 
 struct Network {
@@ -56,50 +57,18 @@ Network joinNetwork(Core& core, const Record& record) {
       return network;
     }
     // The namespace lives as long as the last container in it, whoever ends first.
-    const std::string sandbox = isContainerMode(peer->hostConfig.networkMode)
-                                    ? containerOfMode(peer->hostConfig.networkMode)
-                                    : peer->id;
-    core.sandboxes.addReference(sandbox);
+    const std::string sandbox = sandboxOf(core, record);
+    core.sandboxes.addReference(sandbox, record.id);
     network.netns = core.sandboxes.netns(sandbox);
     return network;
   }
   core.sandboxes.create(record.id);
   network.netns = core.sandboxes.netns(record.id);
   const networks::JoinRequest request = joinRequestOf(record);
-  if (mode != "none" && !record.config.networkDisabled)
+  // One that was made with none may have been connected since.
+  if ((mode != "none" || !request.endpoints.empty()) && !record.config.networkDisabled)
     network.joined = core.networks.join(request);
   return network;
-}
-
-Resolver hostResolver(bool keepLoopback) {
-  const std::string text = sys::readFileIfExists(AT_FDCWD, kHostResolvConf, 1 << 20).value_or("");
-  Resolver resolver = parseResolvConf(text, keepLoopback);
-  if (resolver.nameservers.empty()) {
-    if (const auto real = sys::readFileIfExists(AT_FDCWD, kResolvedConf, 1 << 20))
-      resolver = parseResolvConf(*real, keepLoopback);
-  }
-  return resolver;
-}
-
-Resolver resolverFor(const Core& core, const Record& record, const Network& network) {
-  const auto& h = record.hostConfig;
-  Resolver resolver = hostResolver(!network.own);
-  const auto pick = [](std::vector<std::string>& target, const std::vector<std::string>& daemon,
-                       const json::List<std::string>& own) {
-    if (!daemon.empty()) target = daemon;
-    if (!own.empty()) target.assign(own.begin(), own.end());
-  };
-  pick(resolver.nameservers, core.settings.dns, h.dns);
-  pick(resolver.search, core.settings.dnsSearch, h.dnsSearch);
-  pick(resolver.options, core.settings.dnsOptions, h.dnsOptions);
-  // On created networks the engine's own server answers, and asks those above for the rest.
-  if (network.joined.ownDns) {
-    resolver.nameservers = network.joined.nameservers;
-    resolver.options.emplace_back("ndots:0");
-  } else if (resolver.nameservers.empty()) {
-    resolver.nameservers = network.joined.nameservers;
-  }
-  return resolver;
 }
 
 sys::Fd writeEtc(int directory, const std::string& name, const std::string& text) {
@@ -131,8 +100,9 @@ void addEtcFiles(Core& core, const Record& record, const Network& network,
   }
   sources.push_back({"/etc/hosts", writeEtc(directory.get(), "hosts", hosts)});
   sources.push_back({"/etc/hostname", writeEtc(directory.get(), "hostname", hostname + "\n")});
-  sources.push_back({"/etc/resolv.conf", writeEtc(directory.get(), "resolv.conf",
-                                                  resolvText(resolverFor(core, record, network)))});
+  sources.push_back({"/etc/resolv.conf",
+                     writeEtc(directory.get(), "resolv.conf",
+                              resolvText(resolverFor(core, record, network.own, network.joined)))});
 }
 
 std::string namespacePath(const View& peer, const char* name) {
@@ -206,36 +176,14 @@ task::StartRequest buildRequest(Core& core, const Record& record, Network& netwo
 
 }  // namespace
 
-void refreshEtcFiles(Core& core, const Record& record,
-                     const std::optional<networks::Joined>& before) {
-  const sys::Fd directory = sys::openAt(core.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
-  // In place: the container has these very files mounted.
-  const auto rewrite = [&](const char* name, const std::string& text) {
-    const sys::Fd file = sys::openAt(directory.get(), name, O_WRONLY | O_TRUNC | O_NOFOLLOW);
-    sys::writeAll(file.get(), text, name);
-  };
-  const auto read = [&](const char* name) {
-    return sys::readFileIfExists(directory.get(), name, 1 << 20).value_or("");
-  };
-  Network was, is;
-  if (before) was.joined = *before;
-  if (auto now = core.networks.joined(record.id)) is.joined = std::move(*now);
-  const auto wasResolver = resolvText(resolverFor(core, record, was));
-  const auto isResolver = resolvText(resolverFor(core, record, is));
-  if (wasResolver != isResolver && read("resolv.conf") == wasResolver)
-    rewrite("resolv.conf", isResolver);
-
-  const std::string hostname = hostnameOf(core, record);
-  std::string hosts;
-  for (const std::string& line : base::split(read("hosts"), '\n')) {
-    const bool gone = std::any_of(
-        was.joined.endpoints.begin(), was.joined.endpoints.end(), [&](const auto& endpoint) {
-          return !endpoint.ipv4.empty() && line.starts_with(endpoint.ipv4 + "\t" + hostname);
-        });
-    if (!gone && !line.empty()) hosts += line + "\n";
-  }
-  hosts += ownHostLines(record, hostname, is.joined.endpoints);
-  rewrite("hosts", hosts);
+std::string sandboxOf(const Core& core, const Record& record) {
+  const std::string& mode = record.hostConfig.networkMode;
+  if (!isContainerMode(mode)) return record.id;
+  const std::string peer = containerOfMode(mode);  // create() made it a full id
+  const View view = core.records.find(peer);
+  if (view && isContainerMode(view->hostConfig.networkMode))
+    return containerOfMode(view->hostConfig.networkMode);
+  return peer;
 }
 
 std::string hostnameOf(const Core& core, const Record& record) {
@@ -266,6 +214,7 @@ networks::JoinRequest joinRequestOf(const Record& record) {
   request.sandboxId = record.id;
   request.hostname = record.config.hostname;
   for (const auto& [name, settings] : record.networks) {
+    if (name == "none") continue;
     networks::EndpointSpec endpoint;
     endpoint.networkId = name == "default" ? "bridge" : name;
     endpoint.aliases.assign(settings.aliases.begin(), settings.aliases.end());
@@ -330,10 +279,10 @@ task::Running startTask(Core& core, const Record& record, std::vector<task::Atta
 void releaseRuntime(Core& core, const Record& record) {
   const std::string& mode = record.hostConfig.networkMode;
   if (isContainerMode(mode)) {
-    core.sandboxes.release(containerOfMode(mode));  // create() made it a full id
+    releaseShared(core, record);
   } else if (mode != "host") {
     core.networks.leave(record.id);
-    core.sandboxes.release(record.id);
+    core.sandboxes.release(record.id, record.id);
   }
   closeMounts(core, record);
 }
@@ -342,10 +291,10 @@ std::function<void(store::Transaction&)> releaseWithin(Core& core, const Record&
   const std::string& mode = record.hostConfig.networkMode;
   std::function<void(store::Transaction&)> rows;
   if (isContainerMode(mode)) {
-    core.sandboxes.release(containerOfMode(mode));
+    releaseShared(core, record);
   } else if (mode != "host") {
     rows = core.networks.leaveWithin(record.id);
-    core.sandboxes.release(record.id);
+    core.sandboxes.release(record.id, record.id);
   }
   closeMounts(core, record);
   return rows;

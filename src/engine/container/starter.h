@@ -21,14 +21,12 @@ void releaseRuntime(Core& core, const Record& record);
 // empty.
 std::function<void(store::Transaction&)> releaseWithin(Core& core, const Record& record);
 
+// Whose network namespace it lives in: its own, or that of the container whose network it shares.
+std::string sandboxOf(const Core& core, const Record& record);
+
 // Under this key the shim keeps the name service sockets of its container for a later daemon.
 inline constexpr std::uint32_t kDnsSockets = 1;
 void keepDnsSockets(Core& core, const std::string& id) noexcept;
-
-// After a running container's networks have changed: its lines in /etc/hosts follow, and so does
-// resolv.conf unless somebody has edited it. `before`: what joined() said before the change.
-void refreshEtcFiles(Core& core, const Record& record,
-                     const std::optional<networks::Joined>& before);
 
 // The hostname the container sees.
 std::string hostnameOf(const Core& core, const Record& record);

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/strings.h"
 #include "platform/sys/file.h"
 
@@ -121,6 +122,7 @@ void Streams::attach(const std::string& reference, const AttachWish& wish,
     core_.tasks.attach(id, std::move(attacher));
   } else {
     attachers_.add(id, std::move(attacher));
+    base::faultPoint("attach.waiting");
   }
 }
 

@@ -8,6 +8,7 @@
 #include "engine/container/merge.h"
 #include "engine/container/stats.h"
 #include "engine/container/updater.h"
+#include "platform/base/fault.h"
 #include "platform/json/json.h"
 
 namespace wiring {
@@ -172,6 +173,7 @@ std::function<void()> ContainerAdapter::wait(const std::string& reference,
     done(response);
   };
   const std::uint64_t registration = core_.exits.add(id, kind, answer);
+  base::faultPoint("wait.waiting");
   // What is already so is answered at once, by whoever takes the registration back first.
   const container::View view = core_.records.find(id);
   const bool met = !view || (kind == container::WaitFor::kNotRunning && !view->running() &&

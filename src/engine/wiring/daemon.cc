@@ -19,6 +19,7 @@
 #include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
+#include "platform/base/scope_exit.h"
 #include "platform/base/strings.h"
 #include "platform/sys/file.h"
 #include "platform/sys/mount.h"
@@ -278,9 +279,11 @@ void Daemon::Impl::trim() {
 
 Daemon::Daemon(Config config, const std::string& programs) {
   writePidfile(config.pidfile);
+  base::ScopeExit undo{[pidfile = config.pidfile] { sys::removeFile(AT_FDCWD, pidfile); }};
   impl_ = std::make_unique<Impl>(std::move(config), programs);
   impl_->takeUp();
   impl_->listen();
+  undo.dismiss();
 }
 
 Daemon::~Daemon() = default;

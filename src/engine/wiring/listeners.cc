@@ -141,9 +141,11 @@ void writePidfile(const std::string& path) {
   if (const auto old = sys::readFileIfExists(AT_FDCWD, path, 64)) {
     const auto pid = base::parseInt(base::trim(*old));
     if (pid && *pid > 1 && *pid != getpid()) {
-      // Only a sampand counts: after a reboot the number may be anybody's.
-      const auto name = sys::readFileIfExists(AT_FDCWD, fmt::format("/proc/{}/comm", *pid), 64);
-      if (name && base::trim(*name) == "sampand") {
+      // Only a sampand counts, and only a living one: after a reboot the number may be anybody's,
+      // and one that was killed keeps its name until its parent has heard.
+      const auto stat = sys::readFileIfExists(AT_FDCWD, fmt::format("/proc/{}/stat", *pid), 4096);
+      if (stat && stat->find("(sampand) ") != std::string::npos &&
+          stat->find("(sampand) Z") == std::string::npos) {
         base::fail(Code::kConflict,
                    "failed to start daemon: process with PID {} is still running (pidfile {})",
                    *pid, path);

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/container/network_files.h"
 #include "engine/container/starter.h"
 #include "engine/container/validate.h"
 #include "platform/base/error.h"
@@ -161,7 +162,7 @@ void NetworkAdapter::connectNetwork(const std::string& reference,
     base::fail(Code::kForbidden,
                "container sharing network namespace with another container or host cannot be "
                "connected to any other network");
-  if (mode == "none" || network.spec.driver == "null")
+  if (!view->networks.empty() && (view->networks.contains("none") || network.spec.driver == "null"))
     base::fail(Code::kForbidden,
                "container cannot be connected to multiple networks with one of the networks in "
                "private (none) mode");
@@ -169,15 +170,17 @@ void NetworkAdapter::connectNetwork(const std::string& reference,
     base::fail(Code::kForbidden, "endpoint with name {} already exists in network {}", view->name,
                network.spec.name);
   }
-  const auto before = core_.networks.joined(id);
-  if (view->running())
+  if (view->running()) {
+    const networks::Joined before = core_.networks.joined(id).value_or(networks::Joined{});
     core_.networks.connect(container::joinRequestOf(*view),
                            endpointOf(network, request.endpointConfig));
+    container::followNetworks(core_, *view, before);
+    container::keepDnsSockets(core_, id);
+  }
   container::changeRecord(core_, store::Durability::kDurable, id, [&](container::Record& record) {
     record.networks[network.spec.name] =
         request.endpointConfig.value_or(dockerapi::EndpointSettings{});
   });
-  if (view->running()) container::refreshEtcFiles(core_, *view, before);
 }
 
 void NetworkAdapter::disconnectNetwork(const std::string& reference,
@@ -197,12 +200,14 @@ void NetworkAdapter::disconnectNetwork(const std::string& reference,
     base::fail(Code::kForbidden, "container {} is not connected to the network {}", view->id,
                network.spec.name);
   }
-  const auto before = core_.networks.joined(view->id);
-  if (view->running()) core_.networks.disconnect(view->id, network.id);
+  if (view->running() && network.spec.driver != "null") {
+    const networks::Joined before = core_.networks.joined(view->id).value_or(networks::Joined{});
+    core_.networks.disconnect(view->id, network.id);
+    container::followNetworks(core_, *view, before);
+  }
   container::changeRecord(
       core_, store::Durability::kDurable, view->id,
       [&](container::Record& record) { record.networks.erase(network.spec.name); });
-  if (view->running()) container::refreshEtcFiles(core_, *view, before);
 }
 
 dockerapi::NetworksPruneReport NetworkAdapter::pruneNetworks(const dockerapi::Filters& filters) {

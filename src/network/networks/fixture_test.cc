@@ -71,7 +71,7 @@ void NetworksTest::SetUp() {
 void NetworksTest::TearDown() {
   networks_.reset();
   if (sandboxes_) {
-    for (const sandbox::Sandbox& one : sandboxes_->list()) sandboxes_->release(one.id);
+    sandboxes_->retain({});
   }
   sandboxes_.reset();
   bus_.reset();
@@ -115,7 +115,7 @@ Joined NetworksTest::run(const JoinRequest& request) {
 void NetworksTest::kill(const std::string& name) {
   alive_.erase(idOf(name));
   networks_->leave(idOf(name));
-  sandboxes_->release(idOf(name));
+  sandboxes_->release(idOf(name), idOf(name));
 }
 
 int NetworksTest::netns(const std::string& name) {

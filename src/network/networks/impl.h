@@ -128,6 +128,7 @@ struct Networks::Impl {
   void raiseAllBridges();
   void loadMembers(const std::function<bool(const std::string&)>& live);
   void sweepLinks();
+  void restoreDefaultRoutes();
   bool keepsDefaultSubnet(const NetworkState& state);
   void planDefaultBridge(NetworkState& state) REQUIRES(mutex);
   void adoptLater();

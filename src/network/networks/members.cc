@@ -6,6 +6,7 @@
 #include "network/networks/impl.h"
 #include "network/publish/conntrack.h"
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
 #include "platform/base/scope_exit.h"
@@ -37,6 +38,18 @@ std::vector<std::string> dnsNamesOf(const MemberRecord& member,
   addUnique(list, base::shortId(member.id));
   addUnique(list, member.hostname);
   return list;
+}
+
+// As it is before its first endpoint.
+MemberRecord memberOf(const JoinRequest& request) {
+  MemberRecord record{.id = request.containerId,
+                      .name = request.containerName,
+                      .hostname = request.hostname,
+                      .sandboxId = request.sandboxId,
+                      .dns = request.dns,
+                      .wanted = request.ports};
+  if (record.name.starts_with('/')) record.name.erase(0, 1);
+  return record;
 }
 
 bool hasProtocol(const std::vector<firewall::Published>& ports, std::uint8_t protocol) {
@@ -249,13 +262,7 @@ Joined Networks::Impl::joinedOf(const MemberRecord& member) const {
 // ---- operations
 
 Joined Networks::Impl::join(const JoinRequest& request) {
-  MemberRecord record{.id = request.containerId,
-                      .name = request.containerName,
-                      .hostname = request.hostname,
-                      .sandboxId = request.sandboxId,
-                      .dns = request.dns,
-                      .wanted = request.ports};
-  if (record.name.starts_with('/')) record.name.erase(0, 1);
+  MemberRecord record = memberOf(request);
   std::vector<Plug> plugs;
   std::vector<Network> joinedNetworks;
   firewall::Change change;
@@ -297,7 +304,9 @@ Joined Networks::Impl::join(const JoinRequest& request) {
   base::ScopeExit unplug{[&] {
     for (const Plug& one : plugs) netlink::Route().removeLink(one.endpoint.hostLink);
   }};
+  base::faultPoint("network.plugged");
   if (!change.addGuests.empty()) wall.apply(change);
+  base::faultPoint("network.walled");
   store.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
     Records::put(transaction, record);
     for (const Network& network : joinedNetworks) emit(transaction, network, "connect", record.id);
@@ -343,6 +352,7 @@ std::function<void(store::Transaction&)> Networks::Impl::leaveWithin(
     found->second.dnsTcp.reset();
   }
   if (!change.removeGuests.empty()) wall.apply(change);
+  base::faultPoint("network.left");
   forgetConnections(record, change.removePorts);
   {
     base::Lock lock(mutex);
@@ -398,9 +408,9 @@ Endpoint Networks::Impl::connect(const JoinRequest& container, const EndpointSpe
   bool firstOwnDns = false, newGateway = false;
   {
     base::Lock lock(mutex);
-    const auto found = members.find(container.containerId);
-    if (found == members.end())
-      fail(Code::kConflict, "container {} is not running", container.containerId);
+    // One that runs on `none` has no endpoint so far.
+    const auto found =
+        members.try_emplace(container.containerId, Member{.record = memberOf(container)}).first;
     record = found->second.record;
     before = found->second.published;
     network = find(spec.networkId).network();
@@ -438,6 +448,7 @@ Endpoint Networks::Impl::connect(const JoinRequest& container, const EndpointSpe
   std::pair<sys::Fd, sys::Fd> sockets;
   plug(record.sandboxId, plugs, newGateway ? added.endpoint.id : "", {},
        firstOwnDns ? &sockets : nullptr);
+  base::faultPoint("connect.plugged");
   wall.apply(change);
   store.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
     Records::put(transaction, record);
@@ -512,13 +523,17 @@ void Networks::Impl::disconnect(const std::string& containerId, const std::strin
     found->second.published = change.addPorts;
     updateForwarding(record);
   }
-  wall.apply(change);
-  if (!removed.hostLink.empty()) netlink::Route().removeLink(removed.hostLink);
-  if (gateway) setDefaultRoute(record.sandboxId, *gateway);
+  // Written first: a cable without a record goes at the next start, a record without a cable would
+  // stay.
   store.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
     Records::put(transaction, record);
     emit(transaction, network, "disconnect", containerId);
   });
+  base::faultPoint("disconnect.recorded");
+  wall.apply(change);
+  if (!removed.hostLink.empty()) netlink::Route().removeLink(removed.hostLink);
+  base::faultPoint("disconnect.cut");
+  if (gateway) setDefaultRoute(record.sandboxId, *gateway);
   base::Lock lock(mutex);
   freeEndpoint(removed);
   if (record.ports.empty()) ports.release(containerId);

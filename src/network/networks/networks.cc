@@ -103,6 +103,7 @@ void Networks::rename(const std::string& containerId, const std::string& newName
     if (found == impl_->members.end()) return;
     const std::string old = found->second.record.name;
     const std::string name = newName.starts_with('/') ? newName.substr(1) : newName;
+    if (name == old) return;
     for (EndpointRecord& endpoint : found->second.record.endpoints) {
       impl_->removeNames(found->second.record, endpoint);
       std::vector<std::string>& names = endpoint.endpoint.dnsNames;

@@ -209,7 +209,7 @@ TEST_F(NetworksTest, RestartWithTheSameAddressAndPortWorksTwoHundredTimes) {
     const std::int64_t leaving = base::monotonicNs();
     networks_->leave(web.containerId);
     leaveTime += base::monotonicNs() - leaving;
-    sandboxes_->release(web.sandboxId);
+    sandboxes_->release(web.sandboxId, web.sandboxId);
     alive_.erase(web.containerId);
   }
   EXPECT_EQ(failures, 0);
@@ -231,7 +231,7 @@ TEST_F(NetworksTest, DefaultBridgeRoundTripTime) {
     const std::int64_t leaving = base::monotonicNs();
     networks_->leave(one.containerId);
     leaveTime += base::monotonicNs() - leaving;
-    sandboxes_->release(one.sandboxId);
+    sandboxes_->release(one.sandboxId, one.sandboxId);
   }
   RecordProperty("join_microseconds", static_cast<int>(joinTime / 50'000));
   RecordProperty("leave_microseconds", static_cast<int>(leaveTime / 50'000));

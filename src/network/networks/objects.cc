@@ -2,6 +2,7 @@
 
 #include "network/networks/impl.h"
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/scope_exit.h"
 #include "platform/base/strings.h"
@@ -89,6 +90,7 @@ Network Networks::Impl::create(NetworkSpec spec) {
     networks.erase(network.id);
   }};
   raiseBridge(state);
+  base::faultPoint("network.create.raised");
   wall.apply({.addBridges = {rulesOf(state)}});
   store.write(store::Durability::kDurable, [&](store::Transaction& transaction) {
     Records::put(transaction, state.record);
@@ -170,6 +172,7 @@ void Networks::Impl::remove(const std::string& reference) {
     emit(transaction, network, "destroy");
   });
   undo.dismiss();
+  base::faultPoint("network.remove.recorded");
   wall.apply({.removeBridges = {network.bridgeName}});
   if (!state.record.foreignBridge) netlink::Route().removeLink(network.bridgeName);
 }

@@ -2,6 +2,7 @@
 
 #include "network/networks/impl.h"
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/log.h"
 #include "platform/base/time.h"
 
@@ -35,6 +36,7 @@ void Networks::Impl::reap(std::vector<std::string> links) {
 // A cable out of use is silenced at once, so that its address can be used again, and removed by
 // force only when its namespace does not take it along.
 void Networks::Impl::reapNow(const std::vector<std::string>& links) {
+  base::faultPoint("network.reap");
   netlink::Route route;
   const std::int64_t due = base::monotonicNs() + kPatience;
   for (const std::string& link : links) {

@@ -2,6 +2,7 @@
 
 #include "network/networks/impl.h"
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
 #include "platform/base/time.h"
@@ -44,7 +45,9 @@ Networks::Impl::Impl(Options given, store::Store& theStore, events::Bus& theBus,
   loadNetworks();
   loadMembers(live);
   ensurePredefined();
+  base::faultPoint("restore.networks");
   raiseAllBridges();
+  base::faultPoint("restore.walled");
   sweepLinks();
   startReaper();
   adoptLater();
@@ -233,6 +236,7 @@ void Networks::Impl::sweepLinks() {
       }
     }
   }
+  bool cut = false;
   for (const netlink::Link& link : links) {
     if (const auto keep = wanted.find(link.name); keep != wanted.end()) {
       if (link.master != keep->second && keep->second > 0)
@@ -248,6 +252,29 @@ void Networks::Impl::sweepLinks() {
       strayBridge = state == networks.end() || state->second.network().bridgeName != link.name;
     }
     if (stray || strayBridge) route.removeLink(link.name);
+    cut = cut || stray;
+  }
+  if (cut) restoreDefaultRoutes();
+}
+
+// A connect or disconnect that a death cut short may have taken a running container's default route
+// along with its cable.
+void Networks::Impl::restoreDefaultRoutes() {
+  std::vector<std::pair<std::string, EndpointRecord>> gateways;
+  {
+    base::Lock lock(mutex);
+    for (const auto& [id, member] : members) {
+      if (const EndpointRecord* gateway = gatewayOf(member.record))
+        gateways.emplace_back(member.record.sandboxId, *gateway);
+    }
+  }
+  for (const auto& [sandboxId, gateway] : gateways) {
+    try {
+      setDefaultRoute(sandboxId, gateway);
+    } catch (const base::Error& error) {
+      base::log::warn("a container's default route could not be set",
+                      {{"container", sandboxId}, {"error", error.message()}});
+    }
   }
 }
 

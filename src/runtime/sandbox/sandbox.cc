@@ -38,7 +38,8 @@ constexpr long kNamespaceMagic = 0x6e736673;  // NSFS_MAGIC
 const store::Schema kSchema{
     .name = "sandbox",
     .steps = {"CREATE TABLE sandboxes (id TEXT PRIMARY KEY, boot TEXT NOT NULL, users INTEGER NOT "
-              "NULL) WITHOUT ROWID;"},
+              "NULL) WITHOUT ROWID;",
+              "ALTER TABLE sandboxes DROP COLUMN users;"},
 };
 
 // Runs `body` on a thread that ends with it, and rethrows. Namespaces of a thread that goes on to
@@ -120,10 +121,10 @@ struct Sandboxes::Impl {
   void load() {
     std::set<std::string> stale;
     store.read([&](store::Reader& reader) {
-      reader.query("SELECT id, boot, users FROM sandboxes", {}, [&](const store::Row& row) {
+      reader.query("SELECT id, boot FROM sandboxes", {}, [&](const store::Row& row) {
         const std::string id = row.text(0);
         if (row.text(1) == boot && pinned(nameOf(id))) {
-          users[id] = row.integer(2);
+          users[id];  // whose they are, retain() tells
         } else {
           stale.insert(id);
         }
@@ -138,7 +139,7 @@ struct Sandboxes::Impl {
 
   void sweep() {
     std::set<std::string> known;
-    for (const auto& [id, count] : users) known.insert(nameOf(id));
+    for (const auto& [id, holders] : users) known.insert(nameOf(id));
     for (const std::string& name : sys::listDir(directory.get())) {
       if (known.contains(name)) continue;
       base::log::info("removing a network namespace that belongs to nothing", {{"name", name}});
@@ -168,15 +169,26 @@ struct Sandboxes::Impl {
     sys::removeFile(directory.get(), name);
   }
 
-  void setUsers(const std::string& id, std::int64_t count) {
+  void putRow(const std::string& id) {
     store.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
-      if (count == 0) {
-        transaction.run("DELETE FROM sandboxes WHERE id = ?", {id});
-      } else {
-        transaction.run("INSERT OR REPLACE INTO sandboxes (id, boot, users) VALUES (?, ?, ?)",
-                        {id, boot, count});
-      }
+      transaction.run("INSERT OR REPLACE INTO sandboxes (id, boot) VALUES (?, ?)", {id, boot});
     });
+  }
+  void removeRow(const std::string& id) {
+    store.write(store::Durability::kLazy, [&](store::Transaction& transaction) {
+      transaction.run("DELETE FROM sandboxes WHERE id = ?", {id});
+    });
+  }
+
+  // The caller is busy with `id`.
+  void removeSandbox(const std::string& id) {
+    removeRow(id);
+    {
+      const base::Lock lock(mutex);
+      users.erase(id);
+    }
+    base::faultPoint("sandbox.released");
+    unpin(nameOf(id));
   }
 
   store::Store& store;
@@ -187,7 +199,7 @@ struct Sandboxes::Impl {
   // Held over pins and writes of one sandbox; creates of different ones are made apart from it.
   mutable base::Mutex mutex;
   base::Condition settled;
-  std::map<std::string, std::int64_t> users GUARDED_BY(mutex);
+  std::map<std::string, std::set<std::string>> users GUARDED_BY(mutex);
   std::set<std::string> busy GUARDED_BY(mutex);
 
   // One operation at a time on one id; different ids do not wait for each other's unshare.
@@ -211,18 +223,9 @@ struct Sandboxes::Impl {
     std::string id_;
   };
 
-  std::int64_t usersOf(const std::string& id) const {
+  bool knows(const std::string& id) const {
     const base::Lock lock(mutex);
-    const auto at = users.find(id);
-    return at == users.end() ? 0 : at->second;
-  }
-  void remember(const std::string& id, std::int64_t count) {
-    const base::Lock lock(mutex);
-    if (count == 0) {
-      users.erase(id);
-    } else {
-      users[id] = count;
-    }
+    return users.contains(id);
   }
 };
 
@@ -232,7 +235,14 @@ Sandboxes::~Sandboxes() = default;
 
 Sandbox Sandboxes::create(const std::string& id) {
   const Impl::Busy busy(*impl_, id);
-  if (impl_->usersOf(id) > 0) return impl_->describe(id);
+  const auto hold = [&] {
+    const base::Lock lock(impl_->mutex);
+    impl_->users[id].insert(id);
+  };
+  if (impl_->knows(id)) {
+    hold();
+    return impl_->describe(id);
+  }
   const std::string name = Impl::nameOf(id);
   if (name.empty() || name.find('/') != std::string::npos || name[0] == '.') {
     base::fail(base::Code::kInvalidArgument, "not an id: {}", id);
@@ -241,39 +251,53 @@ Sandbox Sandboxes::create(const std::string& id) {
   impl_->pin(name);
   base::ScopeExit undo([&] { impl_->unpin(name); });
   base::faultPoint("sandbox.pinned");
-  impl_->setUsers(id, 1);
+  impl_->putRow(id);
   undo.dismiss();
-  impl_->remember(id, 1);
+  hold();
   return impl_->describe(id);
 }
 
-void Sandboxes::addReference(const std::string& id) {
+void Sandboxes::addReference(const std::string& id, const std::string& user) {
   const Impl::Busy busy(*impl_, id);
-  const std::int64_t count = impl_->usersOf(id);
-  if (count == 0) base::fail(base::Code::kNotFound, "no such sandbox: {}", id);
-  impl_->setUsers(id, count + 1);
-  impl_->remember(id, count + 1);
+  const base::Lock lock(impl_->mutex);
+  const auto found = impl_->users.find(id);
+  if (found == impl_->users.end()) base::fail(base::Code::kNotFound, "no such sandbox: {}", id);
+  found->second.insert(user);
 }
 
-void Sandboxes::release(const std::string& id) {
+void Sandboxes::release(const std::string& id, const std::string& user) {
   const Impl::Busy busy(*impl_, id);
-  const std::int64_t count = impl_->usersOf(id);
-  if (count == 0) return;
-  impl_->setUsers(id, count - 1);
-  impl_->remember(id, count - 1);
-  base::faultPoint("sandbox.released");
-  if (count == 1) impl_->unpin(Impl::nameOf(id));
+  {
+    const base::Lock lock(impl_->mutex);
+    const auto found = impl_->users.find(id);
+    if (found == impl_->users.end() || found->second.erase(user) == 0 || !found->second.empty())
+      return;
+  }
+  impl_->removeSandbox(id);
+}
+
+void Sandboxes::retain(const std::map<std::string, std::set<std::string>>& users) {
+  for (const Sandbox& sandbox : list()) {
+    const Impl::Busy busy(*impl_, sandbox.id);
+    const auto used = users.find(sandbox.id);
+    if (used == users.end() || used->second.empty()) {
+      impl_->removeSandbox(sandbox.id);
+      continue;
+    }
+    const base::Lock lock(impl_->mutex);
+    impl_->users[sandbox.id] = used->second;
+  }
 }
 
 sys::Fd Sandboxes::netns(const std::string& id) const {
-  if (impl_->usersOf(id) == 0) base::fail(base::Code::kNotFound, "no such sandbox: {}", id);
+  if (!impl_->knows(id)) base::fail(base::Code::kNotFound, "no such sandbox: {}", id);
   return sys::openAt(impl_->directory.get(), Impl::nameOf(id), O_RDONLY | O_NOFOLLOW);
 }
 
 std::vector<Sandbox> Sandboxes::list() const {
   const base::Lock lock(impl_->mutex);
   std::vector<Sandbox> all;
-  for (const auto& [id, count] : impl_->users) all.push_back(impl_->describe(id));
+  for (const auto& [id, holders] : impl_->users) all.push_back(impl_->describe(id));
   return all;
 }
 

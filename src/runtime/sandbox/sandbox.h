@@ -1,11 +1,13 @@
 // Namespaces that outlive one process: the network namespace (later also user, ipc, uts, pid) of a
-// container, of containers that join it (container:ID), or of a pod. Reference counted in the
-// database; pinned by bind mounts below the exec root so that they survive the daemon, and found
-// again by name after its death.
+// container, of containers that join it (container:ID), or of a pod. Pinned by bind mounts below
+// the exec root so that they survive the daemon, and found again by name after its death. Who uses
+// one is not written down: the tasks that run say so when the daemon comes back.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,12 +30,16 @@ class Sandboxes {
   Sandboxes(store::Store& store, sys::Fd execRoot);
   ~Sandboxes();
 
-  // A new network namespace, pinned, with lo up; one reference. Idempotent for the same id. About
-  // 0.4 ms.
+  // A new network namespace, pinned, with lo up; its first user is `id` itself. Idempotent for the
+  // same id. About 0.4 ms.
   Sandbox create(const std::string& id);
-  // One more or one less user; the last release unpins. Unknown ids are fine for release.
-  void addReference(const std::string& id);
-  void release(const std::string& id);
+  // One more or one less user, by its container's id; the last release unpins. Both idempotent;
+  // unknown ids are fine for release.
+  void addReference(const std::string& id, const std::string& user);
+  void release(const std::string& id, const std::string& user);
+  // At recovery, before anything is started: who uses which one. Those of an earlier daemon that
+  // nobody uses go; until then all of them stay.
+  void retain(const std::map<std::string, std::set<std::string>>& users);
 
   // The namespace itself. Error kNotFound.
   sys::Fd netns(const std::string& id) const;

@@ -92,39 +92,45 @@ TEST_F(SandboxTest, HasANamespaceOfItsOwnWithLoopbackUp) {
   EXPECT_TRUE(up);
   EXPECT_THAT(links, ::testing::Each("lo"));
   EXPECT_EQ(ownNamespace(), before) << "the caller was moved";
-  sandboxes_->release(kId);
+  sandboxes_->release(kId, kId);
 }
 
 TEST_F(SandboxTest, LastReleaseUnpinsAndUnknownIsFine) {
   sandboxes_->create(kId);
   sandboxes_->create(kId);  // the same again is not a second user
-  sandboxes_->addReference(kId);
+  sandboxes_->addReference(kId, "other");
   EXPECT_EQ(pins(), 1);
-  sandboxes_->release(kId);
+  sandboxes_->release(kId, kId);
+  sandboxes_->release(kId, kId);  // the same once more takes nobody else's place away
   EXPECT_EQ(pins(), 1);
-  sandboxes_->release(kId);
+  sandboxes_->release(kId, "other");
   EXPECT_EQ(pins(), 0);
   EXPECT_THAT(sys::listDir(AT_FDCWD, base_ + "/run/netns"), ::testing::IsEmpty());
-  sandboxes_->release(kId);
-  sandboxes_->release("unknown");
+  sandboxes_->release(kId, kId);
+  sandboxes_->release("unknown", kId);
   try {
     sandboxes_->netns(kId);
     FAIL() << "still there";
   } catch (const base::Error& error) {
     EXPECT_EQ(error.code(), base::Code::kNotFound);
   }
-  EXPECT_THROW(sandboxes_->addReference(kId), base::Error);
+  EXPECT_THROW(sandboxes_->addReference(kId, "other"), base::Error);
 }
 
 TEST_F(SandboxTest, SurvivesTheDaemonWithItsUsers) {
   sandboxes_->create(kId);
-  sandboxes_->addReference(kId);
+  sandboxes_->create("fedcba9876543210");
+  sandboxes_->create("0000000000000000");
   const ino_t before = inodeOf(sandboxes_->netns(kId).get());
   open();
   EXPECT_EQ(inodeOf(sandboxes_->netns(kId).get()), before);
-  sandboxes_->release(kId);
+  sandboxes_->release(kId, kId);
+  EXPECT_EQ(pins(), 3) << "nobody has said yet who uses what";
+  sandboxes_->retain({{kId, {kId, "other"}}, {"fedcba9876543210", {}}});
   EXPECT_EQ(pins(), 1);
-  sandboxes_->release(kId);
+  sandboxes_->release(kId, kId);
+  EXPECT_EQ(pins(), 1);
+  sandboxes_->release(kId, "other");
   EXPECT_EQ(pins(), 0);
 }
 
@@ -133,13 +139,14 @@ TEST_F(SandboxTest, SweepsPinsWithoutARowAndRowsWithoutAPin) {
   sandboxes_->create("fedcba9876543210");
   store_->write(store::Durability::kLazy, [](store::Transaction& transaction) {
     transaction.run("DELETE FROM sandboxes WHERE id = 'fedcba9876543210'");
-    transaction.run("INSERT INTO sandboxes VALUES ('aaaaaaaaaaaaaaaa', 'an earlier boot', 1)");
+    transaction.run("INSERT INTO sandboxes VALUES ('aaaaaaaaaaaaaaaa', 'an earlier boot')");
   });
   open();
   ASSERT_EQ(sandboxes_->list().size(), 1u);
   EXPECT_EQ(sandboxes_->list()[0].id, kId);
   EXPECT_EQ(pins(), 1);
-  sandboxes_->release(kId);
+  sandboxes_->retain({});
+  EXPECT_EQ(pins(), 0);
 }
 
 TEST_F(SandboxTest, RemovalReachesOtherMountNamespaces) {
@@ -161,7 +168,7 @@ TEST_F(SandboxTest, RemovalReachesOtherMountNamespaces) {
   }
   char byte;
   ASSERT_EQ(read(ready[0], &byte, 1), 1);
-  sandboxes_->release(kId);
+  sandboxes_->release(kId, kId);
   ASSERT_EQ(write(look[1], &byte, 1), 1);
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
@@ -175,9 +182,9 @@ TEST_F(SandboxTest, ManyAtATime) {
       for (int i = 0; i < 5; ++i) {
         const std::string id = std::to_string(t) + "-" + std::to_string(i) + "-with-a-long-rest";
         sandboxes_->create(id);
-        sandboxes_->addReference(id);
-        sandboxes_->release(id);
-        sandboxes_->release(id);
+        sandboxes_->addReference(id, "other");
+        sandboxes_->release(id, "other");
+        sandboxes_->release(id, id);
       }
     });
   }
@@ -199,7 +206,7 @@ TEST_F(SandboxTest, CreateCost) {
       20;
   RecordProperty("create_us", static_cast<int>(each));
   printf("create: %.0f us\n", each);
-  for (int i = 0; i < 20; ++i) sandboxes_->release("cost-" + std::to_string(100 + i) + "-xxxxxxxx");
+  sandboxes_->retain({});
   EXPECT_LT(each, 20000);
 }
 

@@ -2,7 +2,10 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstdio>
 
+#include "platform/base/error.h"
+#include "platform/base/fault.h"
 #include "platform/base/log.h"
 #include "platform/sys/file.h"
 #include "platform/sys/process.h"
@@ -14,6 +17,7 @@ namespace task {
 namespace {
 constexpr int kHelloPatienceMs = 3000;
 constexpr std::chrono::milliseconds kRemovePatience{2000};
+const std::string kForgotten = ".forgotten-";  // what is being removed
 }  // namespace
 
 Exit Tasks::Impl::exitOfRecord(const std::string& id, const shim::ExitInfo& info) const {
@@ -22,6 +26,7 @@ Exit Tasks::Impl::exitOfRecord(const std::string& id, const shim::ExitInfo& info
   exit.code = info.record.code;
   exit.oomKilled = (info.record.flags & shimwire::kExitOom) != 0;
   exit.at = base::Time{info.record.timeNs};
+  exit.startedAt = base::Time{info.record.startedNs};
   return exit;
 }
 
@@ -38,6 +43,10 @@ Exit Tasks::Impl::lostExit(const std::string& id, const std::string& reason) con
 std::vector<Recovered> Tasks::Impl::recover() {
   std::vector<Recovered> found;
   for (const std::string& id : sys::listDir(directory.get())) {
+    if (id.starts_with(kForgotten)) {
+      sys::removeTree(directory.get(), id);
+      continue;
+    }
     try {
       if (auto one = recoverOne(id)) found.push_back(std::move(*one));
     } catch (const base::Error& error) {
@@ -84,6 +93,10 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
       client = std::make_shared<shim::Client>(
           sys::connectUnix(dir, shimwire::kSocketName, SOCK_SEQPACKET));
       adopt(*entry, client->hello(kHelloPatienceMs));
+      if (entry->running.pid == 0) {  // it was never told to go, and waits for a daemon that died
+        client->close();
+        client = nullptr;
+      }
     } catch (const base::Error& error) {
       client = nullptr;
       info = shim::readExit(dir);  // it may have ended in between
@@ -109,7 +122,7 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
       options.cgroups->killAll(entry->cgroupPath);
       options.cgroups->remove(entry->cgroupPath, kRemovePatience);
     }
-    sys::removeTree(directory.get(), id);
+    removeDirectory(id);
     return std::nullopt;
   }
   if (info) {
@@ -117,6 +130,7 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
   } else {
     options.cgroups->killAll(entry->cgroupPath);
     recovered.exit = lostExit(id, "its shim died");
+    recovered.exit->startedAt = base::Time{status->startedNs};
   }
   {
     const base::Lock lock(entry->mutex);
@@ -125,6 +139,18 @@ std::optional<Recovered> Tasks::Impl::recoverOne(const std::string& id) {
   groups.enter();
   insert(entry);
   return recovered;
+}
+
+// Out of the way first: half a directory would tell of an exit that nobody knows.
+void Tasks::Impl::removeDirectory(const std::string& id) const {
+  const std::string aside = kForgotten + id;
+  sys::removeTree(directory.get(), aside);
+  if (::renameat(directory.get(), id.c_str(), directory.get(), aside.c_str()) < 0) {
+    if (errno == ENOENT) return;
+    base::failErrno(errno, "rename", id);
+  }
+  base::faultPoint("task.forget");
+  sys::removeTree(directory.get(), aside);
 }
 
 void Tasks::Impl::forget(const std::string& id) {
@@ -139,7 +165,7 @@ void Tasks::Impl::forget(const std::string& id) {
       options.cgroups->remove(entry->cgroupPath, kRemovePatience);
     }
   }
-  sys::removeTree(directory.get(), id);
+  removeDirectory(id);
   {
     const base::Lock lock(mutex);
     entries.erase(id);

@@ -188,6 +188,7 @@ Running Tasks::Impl::start(StartRequest request, Preparation::State& prepared) {
   const cgroup::Group group =
       options.cgroups->create(request.cgroupPath, limited ? *request.spec.linux->resources : none);
   prepared.cgroupMade = true;
+  base::faultPoint("task.cgroup");
   Pipes pipes = makePipes(request.stdio);
   {
     const spec::Plan launchPlan = plan(request, group, pipes);

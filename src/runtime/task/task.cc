@@ -89,8 +89,13 @@ Tasks::Tasks(Options options) : impl_(std::make_unique<Impl>(std::move(options))
 Tasks::~Tasks() = default;
 
 void Tasks::onExit(std::function<void(const Exit&)> callback) {
-  const base::Lock lock(impl_->mutex);
-  impl_->onExit = std::move(callback);
+  std::vector<Exit> early;
+  {
+    const base::Lock lock(impl_->mutex);
+    impl_->onExit = callback;
+    early.swap(impl_->early);
+  }
+  for (const Exit& exit : early) callback(exit);
 }
 
 std::vector<Recovered> Tasks::recover() {

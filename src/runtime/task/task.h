@@ -96,6 +96,7 @@ struct Exit {
   bool known = true;  // false: the shim died with the status; `code` is 255
   std::string error;  // why, when not known
   base::Time at;
+  base::Time startedAt;  // of the task; zero when only the daemon knew
 };
 
 struct ExecRequest {
@@ -161,8 +162,9 @@ class Tasks {
   ~Tasks();
 
   // Runs on one watcher thread; must not block, and may come before start() or exec() has returned.
-  // Called exactly once a task and once an exec, also for those that recover() reported running.
-  // The exit record on tmpfs stays until forget().
+  // Called exactly once a task and once an exec, also for those that recover() reported running;
+  // what ended before the callback was given is told then. The exit record on tmpfs stays until
+  // forget().
   void onExit(std::function<void(const Exit&)> callback);
 
   // Finds the shims of an earlier daemon: connects again, reads exit records. Before any start.

@@ -111,6 +111,7 @@ struct Tasks::Impl {
   Exit exitOfRecord(const std::string& id, const shim::ExitInfo& info) const;
   Exit lostExit(const std::string& id, const std::string& reason) const;
   void forget(const std::string& id);
+  void removeDirectory(const std::string& id) const;
 
   Options options;
   sys::Fd directory;  // <exec-root>/task
@@ -119,6 +120,7 @@ struct Tasks::Impl {
   mutable base::Mutex mutex;
   std::map<std::string, std::shared_ptr<Entry>> entries GUARDED_BY(mutex);
   std::function<void(const Exit&)> onExit GUARDED_BY(mutex);
+  std::vector<Exit> early GUARDED_BY(mutex);  // reported before there was somebody to tell
   sys::Loop loop;
   Groups groups;
   std::thread watcher;

@@ -43,6 +43,7 @@ void Tasks::Impl::report(const Exit& exit) {
   {
     const base::Lock lock(mutex);
     callback = onExit;
+    if (!callback) early.push_back(exit);
   }
   if (callback) callback(exit);
 }
@@ -103,7 +104,9 @@ void Tasks::Impl::onLost(const std::shared_ptr<Entry>& entry) {
         return;
       } else {
         options.cgroups->killAll(entry->cgroupPath);
-        finish(*entry, lostExit(entry->id, "its shim died"), {});
+        Exit exit = lostExit(entry->id, "its shim died");
+        exit.startedAt = entry->running.startedAt;
+        finish(*entry, exit, {});
       }
     } catch (const base::Error& error) {
       finish(*entry, lostExit(entry->id, error.message()), {});

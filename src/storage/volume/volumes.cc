@@ -46,7 +46,8 @@ const store::Schema kSchema{
      "CREATE TABLE volume_mount (volume TEXT NOT NULL, container TEXT NOT NULL, uses INTEGER NOT "
      "NULL,"
      " boot TEXT NOT NULL, PRIMARY KEY(volume, container)) WITHOUT ROWID;"
-     "CREATE INDEX volume_mount_container ON volume_mount(container)"}};
+     "CREATE INDEX volume_mount_container ON volume_mount(container)",
+     "ALTER TABLE volume ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0"}};
 
 constexpr std::string_view kSelect = "SELECT name,created,labels,options FROM volume";
 
@@ -283,10 +284,28 @@ void Volumes::Impl::sweep() {
   }
 }
 
+// What a container's creation made, or its removal was to take along, before a death in between.
+void Volumes::sweepUnfinished() {
+  std::vector<std::string> names;
+  impl_->store.read([&](store::Reader& reader) {
+    reader.query("SELECT name FROM volume WHERE unfinished<>0", {},
+                 [&](const store::Row& row) { names.push_back(row.text(0)); });
+  });
+  for (const std::string& name : names) {
+    try {
+      remove(name, true);
+    } catch (const base::Error& error) {
+      base::log::warn("a volume that was to go stays",
+                      {{"volume", name}, {"error", error.message()}});
+    }
+  }
+}
+
 Volumes::Volumes(const std::string& dataRoot, store::Store& store, events::Bus& events)
     : impl_(std::make_unique<Impl>(dataRoot, store, events)) {
   store.ensure(kSchema);
   impl_->sweep();
+  sweepUnfinished();
 }
 
 Volumes::~Volumes() = default;
@@ -319,6 +338,7 @@ Volume Volumes::create(const Spec& spec) {
     base::faultPoint("volume.create.made");
     impl_->store.write(Durability::kDurable, [&](Transaction& t) {
       Impl::insert(t, volume);
+      if (spec.unfinished) t.run("UPDATE volume SET unfinished=1 WHERE name=?", {name});
       impl_->tell(t, "create", name, {{"driver", volume.driver}});
     });
     base::faultPoint("volume.create.recorded");
@@ -421,6 +441,14 @@ void Volumes::acquire(Transaction& transaction, const std::string& name,
   }
   transaction.run("INSERT OR IGNORE INTO volume_user(volume,container) VALUES(?,?)",
                   {name, containerId});
+  transaction.run("UPDATE volume SET unfinished=0 WHERE name=? AND unfinished<>0", {name});
+}
+
+void Volumes::condemn(Transaction& transaction, const std::string& name) {
+  transaction.run(
+      "UPDATE volume SET unfinished=1 WHERE name=?1"
+      " AND NOT EXISTS (SELECT 1 FROM volume_user WHERE volume=?1)",
+      {name});
 }
 
 void Volumes::release(Transaction& transaction, const std::string& containerId) {

@@ -31,6 +31,8 @@ struct Spec {
   std::string driver;  // empty: local
   json::Map<std::string> options;  // type, device, o as of mount(8); size
   json::Map<std::string> labels;
+  bool unfinished = false;  // part of a container's creation: goes at the next start unless a
+                            // container has acquired it by then
 };
 
 struct Volume {
@@ -81,6 +83,9 @@ class Volumes {
                const std::string& containerId);
   void release(store::Transaction& transaction,
                const std::string& containerId);  // all of that container's
+  // It goes with the container whose removal this transaction is: at the latest at the next start,
+  // and not when others use it.
+  void condemn(store::Transaction& transaction, const std::string& name);
 
   // The directory to bind, O_PATH; mounts it first when its options say so. Counts uses until as
   // many closeMount. Event "mount". kInternal in Docker's words when the mount is refused.
@@ -96,6 +101,8 @@ class Volumes {
   void copyUp(const std::string& name, int imageDirectory, const std::string& containerId = {});
 
  private:
+  void sweepUnfinished();
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
