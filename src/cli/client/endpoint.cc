@@ -67,12 +67,12 @@ Endpoint parseEndpoint(std::string_view text) {
   }
   if (scheme == "ssh")
     fail(Code::kNotImplemented, "connecting by ssh is not implemented: {}", text);
-  if (scheme != "tcp")
-    fail(Code::kInvalidArgument, "invalid bind address format: {}", text);
+  if (scheme != "tcp") fail(Code::kInvalidArgument, "invalid bind address format: {}", text);
   endpoint = parseTcp(text, address);
   const bool ipv6 = endpoint.host.find(':') != std::string::npos;
-  endpoint.text = fmt::format("tcp://{}:{}{}", ipv6 ? fmt::format("[{}]", endpoint.host) : endpoint.host,
-                              endpoint.port, endpoint.basePath);
+  endpoint.text =
+      fmt::format("tcp://{}:{}{}", ipv6 ? fmt::format("[{}]", endpoint.host) : endpoint.host,
+                  endpoint.port, endpoint.basePath);
   return endpoint;
 }
 

@@ -47,9 +47,8 @@ const StructType& networkMode() {
        {"IsBridge", is("bridge")},
        {"IsContainer", method(sharesContainer)},
        {"ConnectedContainer", method(containerOf)},
-       {"IsPrivate", method([](const std::string& mode) {
-          return mode != "host" && !sharesContainer(mode);
-        })},
+       {"IsPrivate",
+        method([](const std::string& mode) { return mode != "host" && !sharesContainer(mode); })},
        {"IsUserDefined", method(userDefined)},
        {"UserDefined",
         method([](const std::string& mode) { return userDefined(mode) ? mode : std::string(); })},
@@ -60,19 +59,19 @@ const StructType& networkMode() {
 }
 
 const StructType& ipcMode() {
-  static const StructType type = {
-      "container.IpcMode",
-      {{"IsPrivate", is("private")},
-       {"IsHost", is("host")},
-       {"IsShareable", is("shareable")},
-       {"IsNone", is("none")},
-       {"IsEmpty", is("")},
-       {"IsContainer", method(sharesContainer)},
-       {"Container", method(containerOf)},
-       {"Valid", method([](const std::string& mode) {
-          return mode.empty() || mode == "none" || mode == "private" || mode == "host" ||
-                 mode == "shareable" || sharesContainer(mode);
-        })}}};
+  static const StructType type = {"container.IpcMode",
+                                  {{"IsPrivate", is("private")},
+                                   {"IsHost", is("host")},
+                                   {"IsShareable", is("shareable")},
+                                   {"IsNone", is("none")},
+                                   {"IsEmpty", is("")},
+                                   {"IsContainer", method(sharesContainer)},
+                                   {"Container", method(containerOf)},
+                                   {"Valid", method([](const std::string& mode) {
+                                      return mode.empty() || mode == "none" || mode == "private" ||
+                                             mode == "host" || mode == "shareable" ||
+                                             sharesContainer(mode);
+                                    })}}};
   return type;
 }
 
@@ -82,9 +81,8 @@ const StructType& pidMode() {
       {{"IsHost", is("host")},
        {"IsContainer", method(sharesContainer)},
        {"Container", method(containerOf)},
-       {"IsPrivate", method([](const std::string& mode) {
-          return mode != "host" && !sharesContainer(mode);
-        })},
+       {"IsPrivate",
+        method([](const std::string& mode) { return mode != "host" && !sharesContainer(mode); })},
        {"Valid", method([](const std::string& mode) {
           return mode.empty() || mode == "host" || !containerOf(mode).empty();
         })}}};
@@ -163,11 +161,28 @@ Shape hostConfig() {
 
 Shape imageInspect() {
   Shape shape;
-  shape.order = {"Id",           "RepoTags",    "RepoDigests",     "Parent",        "Comment",
-                 "Created",      "Container",   "ContainerConfig", "DockerVersion", "Author",
-                 "Config",       "Architecture", "Variant",        "Os",            "OsVersion",
-                 "Size",         "VirtualSize", "GraphDriver",     "RootFS",        "Metadata",
-                 "Descriptor",   "Manifests"};
+  shape.order = {"Id",
+                 "RepoTags",
+                 "RepoDigests",
+                 "Parent",
+                 "Comment",
+                 "Created",
+                 "Container",
+                 "ContainerConfig",
+                 "DockerVersion",
+                 "Author",
+                 "Config",
+                 "Architecture",
+                 "Variant",
+                 "Os",
+                 "OsVersion",
+                 "Size",
+                 "VirtualSize",
+                 "GraphDriver",
+                 "RootFS",
+                 "Metadata",
+                 "Descriptor",
+                 "Manifests"};
   shape.names = {{"Id", "ID"}};
   shape.nilLists = {"Manifests"};
   return shape;
@@ -176,9 +191,9 @@ Shape imageInspect() {
 // What an image says of its containers is a type of its own, smaller than a container's.
 Shape imageConfig() {
   Shape shape;
-  shape.order = {"User",   "ExposedPorts", "Env",         "Entrypoint",  "Cmd",     "Volumes",
-                 "WorkingDir", "Labels",   "StopSignal",  "ArgsEscaped", "Healthcheck",
-                 "OnBuild", "Shell"};
+  shape.order = {"User",        "ExposedPorts", "Env",    "Entrypoint", "Cmd",
+                 "Volumes",     "WorkingDir",   "Labels", "StopSignal", "ArgsEscaped",
+                 "Healthcheck", "OnBuild",      "Shell"};
   shape.omitEmpty = true;
   shape.embedded = {{"ImageConfig", "User", "ArgsEscaped"},
                     {"DockerOCIImageConfigExt", "Healthcheck", "Shell"}};

@@ -171,8 +171,7 @@ Object getAnything(Cli& cli, const std::string& name, const std::string& type, b
   }
   for (const OtherKind& kind : kOtherKinds) {
     if (type != kind.name) continue;
-    const std::string path =
-        fmt::format("{}{}{}", kind.before, client::segment(name), kind.behind);
+    const std::string path = fmt::format("{}{}{}", kind.before, client::segment(name), kind.behind);
     return {ObjectKind::kOther, cli.engine().call("GET", path)};
   }
   fail(Code::kNotFound, "Error: No such object: {}", name);

@@ -145,8 +145,8 @@ int runLogin(Invocation& invocation) {
 int runLogout(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const std::string server = serverKey(invocation);
-  const bool hubByName = server == client::kHubServer && !invocation.args.empty() &&
-                         invocation.args[0] != "docker.io";
+  const bool hubByName =
+      server == client::kHubServer && !invocation.args.empty() && invocation.args[0] != "docker.io";
   cli.print(fmt::format("Removing login credentials for {}\n",
                         hubByName ? std::string("index.docker.io") : server));
   for (const std::string& key :

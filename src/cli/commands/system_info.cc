@@ -20,8 +20,8 @@ constexpr Flag kFlags[] = {
 
 using gotemplate::Data;
 
-// What the client knows of itself: what `version` shows, without the negotiated version, which needs an
-// engine.
+// What the client knows of itself: what `version` shows, without the negotiated version, which
+// needs an engine.
 Data clientInfo(Cli& cli) {
   std::vector<Data::Member> version{{"Platform", Data::nil(), true}};
   const auto add = [&](const char* name, const std::string& value) {

@@ -30,8 +30,8 @@ class RowTemplate {
   std::unique_ptr<Impl> impl_;
 };
 
-// The --format of a command that shows one value, "json" being {{json .}}; none without one. Exit 64
-// "template parsing error: …".
+// The --format of a command that shows one value, "json" being {{json .}}; none without one. Exit
+// 64 "template parsing error: …".
 std::optional<gotemplate::Template> valueFormat(const std::string& format, std::string_view name);
 
 // The value in that format and a line end, which comes also when the template fails half way.

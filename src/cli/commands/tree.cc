@@ -91,8 +91,7 @@ constexpr Node kRoot[] = {
     {"image", kManagement, nullptr, kImageNodes, "Manage images"},
     {"network", kManagement, nullptr, kNetworkNodes, "Manage networks"},
     {"system", kManagement, nullptr, kSystemNodes, "Manage Docker"},
-    {"volume", kManagement, nullptr, kVolumeNodes, "Manage volumes", nullptr, nullptr,
-     "COMMAND"},
+    {"volume", kManagement, nullptr, kVolumeNodes, "Manage volumes", nullptr, nullptr, "COMMAND"},
 
     {"attach", kPlain, &kContainerAttach},
     {"commit", kPlain, &kContainerCommit},

@@ -49,7 +49,7 @@ class Data {
   Data(std::string_view value) : Data(std::string(value)) {}
   Data(const char* value) : Data(std::string(value)) {}
 
-  static Data nil();  // a nil pointer: "<nil>"
+  static Data nil();                      // a nil pointer: "<nil>"
   static Data time(std::string rfc3339);  // a time.Time: "2006-01-02 15:04:05 +0000 UTC"
   static Data list(std::vector<Data> elements, bool isNil = false);
   static Data map(std::vector<Member> members, bool isNil = false);      // sorted by name here
@@ -78,7 +78,7 @@ class Data {
   std::span<const Member> members() const noexcept;           // kMap, kStruct
   const Data* find(std::string_view name) const noexcept;
   const StructType* structType() const noexcept;
-  Data withType(const StructType* type) const;  // a string of a type with a name and methods
+  Data withType(const StructType* type) const;     // a string of a type with a name and methods
   Data withKeyType(const StructType* type) const;  // a map whose keys are such strings
   Data keyOf(const Member& member) const;          // of this map
   bool isInterface() const noexcept { return interface_; }  // came by fromJson()
@@ -110,8 +110,9 @@ class Data {
 struct Data::Member {
   std::string name;
   Data value;
-  bool omitted = false;   // not part of the JSON form
-  bool embedded = false;  // Go's embedded struct: its members are found, and in JSON written, as ours
+  bool omitted = false;  // not part of the JSON form
+  bool embedded =
+      false;  // Go's embedded struct: its members are found, and in JSON written, as ours
   std::string jsonName = {};  // where JSON's differs
 };
 

@@ -28,9 +28,9 @@ struct Shape {
     const StructType* type;  // of the string, or of the map's keys
   };
 
-  const char* typeName = nullptr;         // in error texts, where it is not the struct's own name
-  std::vector<const char*> order = {};    // Go's members in Go's order; others are dropped
-  bool omitEmpty = false;                 // all of them are left out of JSON when empty
+  const char* typeName = nullptr;       // in error texts, where it is not the struct's own name
+  std::vector<const char*> order = {};  // Go's members in Go's order; others are dropped
+  bool omitEmpty = false;               // all of them are left out of JSON when empty
   std::vector<Name> names = {};
   std::vector<Embedded> embedded = {};
   std::vector<const char*> times = {};     // RFC 3339 in JSON, time.Time in Go

@@ -112,8 +112,9 @@ Group V1Driver::open(const std::string& given) {
       if (auto oom = sys::openAtIfExists(dir->get(), "memory.oom_control", O_RDONLY))
         group.oomEvents = std::move(*oom);
     }
-    // Not cgroup.procs: there the kernel stops every fork on the host, which costs a grace period of
-    // RCU (10 to 30 ms on a quiet machine). Who joins has one thread, so both files mean the same.
+    // Not cgroup.procs: there the kernel stops every fork on the host, which costs a grace period
+    // of RCU (10 to 30 ms on a quiet machine). Who joins has one thread, so both files mean the
+    // same.
     group.joins.push_back({std::move(*dir), "tasks"});
   }
   if (unified_.valid()) {

@@ -164,8 +164,8 @@ struct Store::Impl {
     return batch;
   }
 
-  // Blocks for the log that nobody else can have: on a full disk containers can still be stopped and
-  // removed, each a few pages. Beyond the file's end, so that SQLite sees nothing of them.
+  // Blocks for the log that nobody else can have: on a full disk containers can still be stopped
+  // and removed, each a few pages. Beyond the file's end, so that SQLite sees nothing of them.
   void reserveLog() noexcept {
     try {
       const auto log = sys::openAtIfExists(AT_FDCWD, directory + "/state.db-wal", O_RDWR);
