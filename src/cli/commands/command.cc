@@ -121,9 +121,9 @@ void checkArity(const Command& command, const std::string& path, size_t count) {
 }
 
 // Help that was asked for is output; help in place of a command that is missing is not.
-void printHelp(Cli& cli, const std::string& help, const Flags* flags = nullptr) {
-  if (flags && flags->helpByShorthand())
-    cli.warn("Flag shorthand -h has been deprecated, use --help");
+void printHelp(Cli& cli, const std::string& help, const Flags* flags = nullptr, bool top = false) {
+  constexpr std::string_view kOldLetter = "Flag shorthand -h has been deprecated, use --help\n";
+  if (flags && flags->helpByShorthand()) top ? cli.writeError(kOldLetter) : cli.print(kOldLetter);
   if (flags && !flags->helpAsked()) return cli.writeError(help);
   cli.print(help);
 }
@@ -216,7 +216,7 @@ int dispatch(Cli& cli, std::span<const std::string> args) {
     return 0;
   }
   if (flags.helpAsked() || rest.empty()) {
-    printHelp(cli, rootHelp(cli), &flags);
+    printHelp(cli, rootHelp(cli), &flags, true);
     return 0;
   }
   if (rest[0] == "help") return helpOn(cli, std::span<const std::string>(rest).subspan(1));

@@ -66,7 +66,8 @@ void pullImage(Cli& cli, const std::string& image, const std::string& platform, 
 
 // Copies a whole response body to a descriptor.
 void copyBody(http::ClientResponse& response, int fd);
-// The same to a file that appears only when it is whole; `path` "" is standard output.
-void saveBody(http::ClientResponse& response, const std::string& path);
+// The same to a file that appears only when it is whole; `path` "" is standard output. `failed`:
+// how the error for a path that cannot be written begins.
+void saveBody(http::ClientResponse& response, const std::string& path, std::string_view failed);
 
 }  // namespace commands

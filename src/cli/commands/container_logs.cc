@@ -160,7 +160,7 @@ int runExport(Invocation& invocation) {
   }
   const auto response =
       invocation.cli.engine().open("GET", containerPath(invocation.args[0], "/export"));
-  saveBody(*response, output);
+  saveBody(*response, output, "failed to export container");
   return 0;
 }
 

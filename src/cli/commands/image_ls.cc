@@ -213,7 +213,8 @@ int runHistory(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const Flags& flags = invocation.flags;
   client::QueryString query;
-  if (!flags.text("platform").empty()) query.add("platform", platformJson(flags.text("platform")));
+  if (const std::string& platform = flags.text("platform"); !platform.empty())
+    query.add("platform", base::within("invalid platform", [&] { return platformJson(platform); }));
   const json::Value history =
       cli.engine().getJson(imagePath(invocation.args[0], "/history"), query);
   const bool truncate = !flags.on("no-trunc"), human = flags.on("human");

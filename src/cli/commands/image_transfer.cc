@@ -143,10 +143,10 @@ int runPush(Invocation& invocation) {
   return 0;
 }
 
-std::function<size_t(std::span<char>)> readerOf(int fd) {
-  return [fd](std::span<char> into) {
+std::function<size_t(std::span<char>)> readerOf(int fd, const std::string& name) {
+  return [fd, name](std::span<char> into) {
     const ssize_t n = sys::retry([&] { return ::read(fd, into.data(), into.size()); });
-    return static_cast<size_t>(sys::check(n, "read", "input"));
+    return static_cast<size_t>(sys::check(n, "read", name));
   };
 }
 
@@ -168,11 +168,13 @@ int runLoad(Invocation& invocation) {
   }
   const bool quiet = flags.on("quiet") || !client::isTerminal(STDOUT_FILENO);
   client::QueryString query;
-  if (!flags.text("platform").empty()) query.add("platform", platformJson(flags.text("platform")));
+  if (const std::string& platform = flags.text("platform"); !platform.empty())
+    query.add("platform", base::within("invalid platform", [&] { return platformJson(platform); }));
   query.add("quiet", quiet ? "1" : "0");
   client::CallOptions options;
   options.contentType = "application/x-tar";
-  options.bodySource = readerOf(file.valid() ? file.get() : STDIN_FILENO);
+  options.bodySource =
+      file.valid() ? readerOf(file.get(), input) : readerOf(STDIN_FILENO, "/dev/stdin");
   const auto response = cli.engine().open("POST", "/images/load", query, options);
   if (response->headers.get("Content-Type").starts_with("application/json")) {
     client::ProgressDisplay display = displayOn(STDOUT_FILENO);
@@ -192,9 +194,10 @@ int runSave(Invocation& invocation) {
   }
   client::QueryString query;
   for (const std::string& image : invocation.args) query.add("names", image);
-  if (!flags.text("platform").empty()) query.add("platform", platformJson(flags.text("platform")));
+  if (const std::string& platform = flags.text("platform"); !platform.empty())
+    query.add("platform", base::within("invalid platform", [&] { return platformJson(platform); }));
   const auto response = invocation.cli.engine().open("GET", "/images/get", query);
-  saveBody(*response, output);
+  saveBody(*response, output, "failed to save image");
   return 0;
 }
 
@@ -211,7 +214,8 @@ int runImport(Invocation& invocation) {
                    source.starts_with("ftp://");
   if (!url) {
     if (source != "-") file = openInput(source);
-    options.bodySource = readerOf(file.valid() ? file.get() : STDIN_FILENO);
+    options.bodySource =
+        file.valid() ? readerOf(file.get(), source) : readerOf(STDIN_FILENO, "/dev/stdin");
   }
   query.add("fromSrc", url ? source : "-");
   query.addIf(!flags.text("message").empty(), "message", flags.text("message"));

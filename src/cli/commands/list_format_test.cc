@@ -50,7 +50,7 @@ TEST(RenderList, UnknownFieldIsTold) {
     FAIL();
   } catch (const base::Error& error) {
     EXPECT_EQ(error.message(),
-              "failed to execute template: template: :1:2: executing \"\" at <.Nope>: can't "
+              "template parsing error: template: :1:2: executing \"\" at <.Nope>: can't "
               "evaluate field Nope in type *formatter.ContainerContext");
   }
 }

@@ -232,10 +232,9 @@ std::string checkedHostIp(std::string_view ip) {
   if (ip.size() > 2 && ip.front() == '[' && ip.back() == ']') {
     ip = ip.substr(1, ip.size() - 2);
   } else if (ip.find(':') != std::string_view::npos) {
-    fail(Code::kInvalidArgument, "Invalid ip address {}: address {}:: too many colons in address",
-         ip, ip);
+    fail(Code::kInvalidArgument, "invalid IP address: {}", ip);
   }
-  if (!base::IpAddress::parse(ip)) fail(Code::kInvalidArgument, "Invalid ip address: {}", ip);
+  if (!base::IpAddress::parse(ip)) fail(Code::kInvalidArgument, "invalid IP address: {}", ip);
   return std::string(ip);
 }
 
@@ -256,19 +255,19 @@ void addPublished(PortBindings& bindings, std::string_view value) {
   const auto [ports, protocolText] = cut(container, '/');
   const std::string protocol = protocolText ? base::lower(*protocolText) : "tcp";
   const std::string hostIp = checkedHostIp(ip);
-  if (ports.empty()) fail(Code::kInvalidArgument, "No port specified: {}<empty>", spec);
+  if (ports.empty()) fail(Code::kInvalidArgument, "no port specified: {}<empty>", spec);
   const auto inside = portRange(ports);
-  if (!inside) fail(Code::kInvalidArgument, "Invalid containerPort: {}", ports);
+  if (!inside) fail(Code::kInvalidArgument, "invalid containerPort: {}", ports);
   const auto outside =
       host.empty() ? std::optional<std::pair<unsigned, unsigned>>() : portRange(host);
-  if (!host.empty() && !outside) fail(Code::kInvalidArgument, "Invalid hostPort: {}", host);
+  if (!host.empty() && !outside) fail(Code::kInvalidArgument, "invalid hostPort: {}", host);
   const bool oneInside = inside->first == inside->second;
   if (outside && outside->second - outside->first != inside->second - inside->first && !oneInside) {
-    fail(Code::kInvalidArgument, "Invalid ranges specified for container and host Ports: {} and {}",
+    fail(Code::kInvalidArgument, "invalid ranges specified for container and host Ports: {} and {}",
          ports, host);
   }
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp")
-    fail(Code::kInvalidArgument, "Invalid proto: {}", protocol);
+    fail(Code::kInvalidArgument, "invalid proto: {}", protocol);
   for (unsigned i = 0; i <= inside->second - inside->first; ++i) {
     std::string hostPort;
     if (outside && oneInside && outside->first != outside->second) {
@@ -289,7 +288,7 @@ std::vector<std::string> exposedPorts(std::string_view value) {
       protocolText && !protocolText->empty() ? std::string(*protocolText) : "tcp";
   if (ports.empty())
     fail(Code::kInvalidArgument,
-         "invalid range format for --expose: {}, error: Empty string specified for ports.", value);
+         "invalid range format for --expose: {}, error: empty string specified for ports", value);
   const auto range = portRange(ports);
   if (!range) {
     fail(Code::kInvalidArgument,

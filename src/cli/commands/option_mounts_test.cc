@@ -102,16 +102,16 @@ TEST(Publish, Errors) {
       addPublished(bindings, value);
     });
   };
-  EXPECT_EQ(error("foo"), "Invalid containerPort: foo");
-  EXPECT_EQ(error("80:foo"), "Invalid containerPort: foo");
-  EXPECT_EQ(error("99999:80"), "Invalid hostPort: 99999");
+  EXPECT_EQ(error("foo"), "invalid containerPort: foo");
+  EXPECT_EQ(error("80:foo"), "invalid containerPort: foo");
+  EXPECT_EQ(error("99999:80"), "invalid hostPort: 99999");
   EXPECT_EQ(error("80-82:80-81"),
-            "Invalid ranges specified for container and host Ports: 80-81 and 80-82");
-  EXPECT_EQ(error("a.b.c.d:80:80"), "Invalid ip address: a.b.c.d");
-  EXPECT_EQ(error("1:2:3:4"), "Invalid ip address 1:2: address 1:2:: too many colons in address");
-  EXPECT_EQ(error("80/foo"), "Invalid proto: foo");
-  EXPECT_EQ(error(""), "No port specified: <empty>");
-  EXPECT_EQ(error("127.0.0.1:"), "No port specified: 127.0.0.1:<empty>");
+            "invalid ranges specified for container and host Ports: 80-81 and 80-82");
+  EXPECT_EQ(error("a.b.c.d:80:80"), "invalid IP address: a.b.c.d");
+  EXPECT_EQ(error("1:2:3:4"), "invalid IP address: 1:2");
+  EXPECT_EQ(error("80/foo"), "invalid proto: foo");
+  EXPECT_EQ(error(""), "no port specified: <empty>");
+  EXPECT_EQ(error("127.0.0.1:"), "no port specified: 127.0.0.1:<empty>");
 }
 
 TEST(Expose, Ranges) {

@@ -336,9 +336,9 @@ std::vector<std::string> readKeyValueFiles(const std::vector<std::string>& files
       if (name.empty())
         fail(Code::kInvalidArgument, "invalid env file ({}): no variable name on line '{}'", file,
              line);
-      if (setting || !takeEnvironment) {
+      if (setting) {
         out.emplace_back(line);
-      } else if (std::getenv(std::string(name).c_str())) {
+      } else if (takeEnvironment && std::getenv(std::string(name).c_str())) {
         out.push_back(resolveEnvironment(name));
       }
     }

@@ -120,12 +120,16 @@ void copyBody(http::ClientResponse& response, int fd) {
     sys::writeAll(fd, {buffer.data(), n}, fd == 1 ? "/dev/stdout" : "file");
 }
 
-void saveBody(http::ClientResponse& response, const std::string& path) {
+void saveBody(http::ClientResponse& response, const std::string& path, std::string_view failed) {
   if (path.empty()) return copyBody(response, STDOUT_FILENO);
   const auto existing = sys::statAtIfExists(AT_FDCWD, path, 0);
   if (existing && S_ISDIR(existing->st_mode))
-    base::fail(base::Code::kInvalidArgument,
-               "failed to save: invalid output path: {} is a directory", path);
+    base::fail(base::Code::kInvalidArgument, "{}: cannot write to a directory", failed);
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == path.npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+  if (!existing && !sys::statAtIfExists(AT_FDCWD, folder, 0))
+    base::fail(base::Code::kNotFound, "{}: invalid output path: stat {}: no such file or directory",
+               failed, folder);
   if (existing && !S_ISREG(existing->st_mode)) {  // a pipe or device is written as it is
     const sys::Fd target = sys::openAt(AT_FDCWD, path, O_WRONLY);
     return copyBody(response, target.get());

@@ -109,9 +109,22 @@ gotemplate::Data versionData(const json::Value& both) {
       {{"Client", Data::structure(std::move(client), &kClientType)}, {"Server", server}});
 }
 
+// The engine as a component, for one that lists none.
+json::Value engineComponent(const json::Value& server) {
+  json::Value details = json::Value::object();
+  for (const char* key :
+       {"ApiVersion", "Arch", "BuildTime", "GitCommit", "GoVersion", "MinAPIVersion", "Os"})
+    details.set(key, textAt(server, key));
+  details.set("Experimental", flagAt(server, "Experimental") ? "true" : "false");
+  return json::Value{
+      {"Name", "Engine"}, {"Version", textAt(server, "Version")}, {"Details", std::move(details)}};
+}
+
 // The engine's answer with the times of its components in the client's form.
 json::Value readServer(Cli& cli) {
   json::Value server = cli.engine().getJson("/version");
+  if (arrayAt(server, "Components").empty())
+    server.set("Components", json::Value::array({engineComponent(server)}));
   if (json::Value* components = server.find("Components"); components && components->isArray()) {
     for (json::Value& component : components->asArray()) {
       json::Value* details = component.find("Details");
