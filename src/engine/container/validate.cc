@@ -203,6 +203,25 @@ void checkSecurityOptions(const dockerapi::HostConfig& h, const sys::HostFacts& 
   }
 }
 
+// They become words of /etc/hosts, /etc/hostname and /etc/resolv.conf: a blank or a line's end in
+// one would be a word or a line of its own.
+void checkWord(const std::string& text, const char* what) {
+  const bool plain = std::none_of(text.begin(), text.end(),
+                                  [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
+  if (!plain)
+    base::fail(Code::kInvalidArgument, "invalid {}: {} has blanks or control characters", what,
+               base::quote(text));
+}
+
+void checkWords(const dockerapi::Config& config, const dockerapi::HostConfig& h) {
+  checkWord(config.hostname, "hostname");
+  checkWord(config.domainname, "domain name");
+  for (const std::string& host : h.extraHosts) checkWord(host, "extra host");
+  for (const std::string& server : h.dns) checkWord(server, "DNS server");
+  for (const std::string& domain : h.dnsSearch) checkWord(domain, "DNS search domain");
+  for (const std::string& option : h.dnsOptions) checkWord(option, "DNS option");
+}
+
 void fillDefaults(dockerapi::HostConfig& h, const sys::HostFacts& host) {
   if (h.networkMode.empty() || h.networkMode == "default") h.networkMode = "bridge";
   if (h.restartPolicy.name.empty()) h.restartPolicy.name = "no";
@@ -318,6 +337,7 @@ std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConf
   }
   warnings = dropUnsupported(h.resources, host);
   checkRestart(h.restartPolicy, h.autoRemove);
+  checkWords(config, h);
   checkLog(h.logConfig);
   checkModes(config, h);
   checkSecurityOptions(h, host);

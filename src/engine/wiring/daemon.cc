@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <set>
+#include <vector>
 
 #include "engine/server/server.h"
 #include "engine/wiring/container_adapter.h"
@@ -222,7 +223,7 @@ struct Daemon::Impl {
   }
 
   void takeUp();
-  void listen();
+  void listen(std::vector<sys::Fd> doors);
   void stop();
   void trim();
 };
@@ -237,11 +238,9 @@ void Daemon::Impl::takeUp() {
   for (const std::string& warning : networks.hostPolicyWarnings()) base::log::warn(warning);
 }
 
-void Daemon::Impl::listen() {
-  for (const std::string& where : config.hosts) {
-    http.listen(openListener(where, config));
-    base::log::info("API listen on " + where);
-  }
+void Daemon::Impl::listen(std::vector<sys::Fd> doors) {
+  for (sys::Fd& door : doors) http.listen(std::move(door));
+  for (const std::string& where : config.hosts) base::log::info("API listen on " + where);
   http.start(api.handler(), api.laneOf(), api.onError());
   notifyReady();
   base::log::info("Daemon has completed initialization",
@@ -279,10 +278,20 @@ void Daemon::Impl::trim() {
 
 Daemon::Daemon(Config config, const std::string& programs) {
   writePidfile(config.pidfile);
-  base::ScopeExit undo{[pidfile = config.pidfile] { sys::removeFile(AT_FDCWD, pidfile); }};
+  std::vector<std::string> made{config.pidfile};
+  base::ScopeExit undo{[&made] {
+    for (const std::string& path : made) sys::removeFile(AT_FDCWD, path);
+  }};
+  // Before anything of the host is touched: what cannot be listened on ends the start with nothing
+  // left behind. Whoever connects now waits until all is taken up.
+  std::vector<sys::Fd> doors;
+  for (const std::string& where : config.hosts) {
+    doors.push_back(openListener(where, config));
+    if (where.starts_with("unix://")) made.push_back(where.substr(7));
+  }
   impl_ = std::make_unique<Impl>(std::move(config), programs);
   impl_->takeUp();
-  impl_->listen();
+  impl_->listen(std::move(doors));
   undo.dismiss();
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/task/errors.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 
 namespace task {
