@@ -80,6 +80,7 @@ def test_shim_killed_while_the_daemon_is_away(engine, docker, eventually):
 # ---- stop
 
 def test_sigterm_while_operations_run(engine, docker):
+    time.sleep(1)    # what the test before has removed
     before = own.snapshot(engine)
     actors = [Actor(engine, docker, f't{n}', n, images.small_tar()) for n in range(3)]
     for actor in actors:
@@ -194,6 +195,7 @@ def namespaces_of(pid):
 
 
 def test_one_second_after_the_last_removal_all_is_as_before(engine, docker):
+    time.sleep(1)    # what the test before has removed
     before, host = own.snapshot(engine), namespaces_of('self')
     docker('network', 'create', 'one')
     theirs = set()

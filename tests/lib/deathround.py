@@ -109,6 +109,10 @@ class Round:
                 time.sleep(0.005)
         except RuntimeError:
             self.note('died while it started')
+        # Clients hear of the death a moment before the parent does.
+        deadline = time.monotonic() + 2
+        while self.engine.process.poll() is None and not any(a.is_alive() for a in self.actors) and time.monotonic() < deadline:
+            time.sleep(0.01)
         died = self.engine.process.poll() == -9
         self.note(f'{point}:{hit} ' + ('was reached' if died else 'was not reached'))
         for actor in self.actors:

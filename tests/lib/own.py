@@ -88,7 +88,7 @@ def difference(before, after):
     return lines
 
 
-def settled_difference(engine, before, seconds=3.0):
+def settled_difference(engine, before, seconds=15.0):
     deadline = time.monotonic() + seconds
     while True:
         lines = difference(before, snapshot(engine))

@@ -18,6 +18,7 @@ void attempt(const std::string& id, const char* what, const std::function<void()
   try {
     step();
   } catch (const base::Error& error) {
+    if (error.code() == base::Code::kConflict) return;  // it has ended by now, and that comes next
     base::log::warn("container is not taken up completely",
                     {{"container", id}, {"step", what}, {"error", error.message()}});
   }

@@ -96,8 +96,14 @@ void Streams::attach(const std::string& reference, const AttachWish& wish,
   const View first = core_.records.get(reference);
   requireAttachable(*first);
   const bool tty = first->config.tty;
-  Connection connection = hijack(tty);
   const std::string id = first->id;
+  // In the strand: either the start under way takes the client along, or it is over and the task is
+  // there. Before the client hears that it is attached: a start that it sends then must find it, or
+  // a short run would be over unheard. What sends logs first may take long, and waits for its turn
+  // behind them.
+  std::optional<Strands::Turn> turn;
+  if (!wish.logs) turn.emplace(core_.strands.enter(id));
+  Connection connection = hijack(tty);
   if (wish.logs) replayLogs(*first, wish, connection.socket.get());
   if (!wish.stream) return;
   task::Attacher attacher;
@@ -113,8 +119,7 @@ void Streams::attach(const std::string& reference, const AttachWish& wish,
     if (const View view = core_.records.find(id))
       core_.events.publish(containerEvent(*view, "detach"));
   };
-  // In the strand: either the start under way takes it along, or it is over and the task is there.
-  const auto turn = core_.strands.enter(id);
+  if (!turn) turn.emplace(core_.strands.enter(id));
   const View view = core_.records.find(id);
   if (!view) return;  // removed meanwhile: the connection closes
   core_.events.publish(containerEvent(*view, "attach"));
