@@ -30,7 +30,7 @@ class Worker(threading.Thread):
         self.failures, self.done, self.own = [], 0, []
 
     def run(self):
-        actions = [self.run_and_forget, self.run_and_forget, self.start, self.start, self.exec, self.exec, self.logs, self.remove, self.restart, self.network,
+        actions = [self.run_and_forget, self.run_and_forget, self.launch, self.launch, self.exec, self.exec, self.logs, self.remove, self.restart, self.network,
                    self.volume, self.break_off, self.wrong]
         while time.time() < self.until and len(self.failures) < 5:
             try:
@@ -45,7 +45,7 @@ class Worker(threading.Thread):
         text = str(self.random.random())
         assert self.docker.out('run', '--rm', *self.random.choice([[], ['--network', 'none'], ['-m', '32m'], ['--read-only'], ['--init']]), 'busybox', 'echo', text) == text
 
-    def start(self):
+    def launch(self):
         if len(self.own) >= 4:
             return self.remove()
         name = f'soak-{self.number}-{self.random.randrange(1 << 30)}'
