@@ -153,8 +153,8 @@ def test_connections_that_never_finish_keep_nobody_out(engine):
             # Bodies that never come hold a thread each, so there are fewer of them.
             start = starts[i % len(starts)] if i < 60 else starts[i % 3]
             sock = socket.socket(socket.AF_UNIX)
+            sock.connect(engine.socket)     # waits where the backlog is full, which a timeout would make an error
             sock.settimeout(10)
-            sock.connect(engine.socket)
             sock.sendall(start)
             held.append(sock)
         for _ in range(20):
