@@ -1,6 +1,8 @@
 #include "engine/container/streams.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <array>
 
@@ -26,6 +28,16 @@ std::array<char, 8> frameHead(int stream, size_t length) {
           static_cast<char>(n >> 16),
           static_cast<char>(n >> 8),
           static_cast<char>(n)};
+}
+
+// Ends what we say and reads what the client still sends, for a second at most: closed with unread
+// bytes, a socket takes back what was written to it.
+void hangUp(int socket) {
+  ::shutdown(socket, SHUT_WR);
+  char discarded[4096];
+  for (pollfd waits{socket, POLLIN, 0}; ::poll(&waits, 1, 1000) > 0;) {
+    if (::recv(socket, discarded, sizeof discarded, MSG_DONTWAIT) <= 0) return;
+  }
 }
 
 void requireAttachable(const Record& record) {
@@ -197,6 +209,7 @@ void Streams::startExec(const std::string& id, bool detach,
       text.insert(0, head.data(), head.size());
     }
     sys::writeAll(socket.get(), text, "attached client");
+    hangUp(socket.get());
   }
 }
 

@@ -223,6 +223,10 @@ void Channel::finish() noexcept {
   if (attached_ == 0) close();
 }
 
+void Channel::disown() noexcept {
+  each([&](Attacher& attacher) { drop(attacher); });
+}
+
 void Channel::trim() noexcept {
   if (tail() == ring_.head()) ring_.trim();
   if (pending_ != nullptr && pending_from_ == pending_to_) dropPages(pending_, 4096);

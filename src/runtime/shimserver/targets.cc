@@ -251,6 +251,8 @@ void Server::refused(Target& target, const launch::Failure& failure) noexcept {
 // Clients of what never ran get their end.
 void Server::discard(Target& target) noexcept {
   freePreparation(target);
+  // The daemon tells an exec's client why; a task's is told by the answer to its start.
+  if (&target != targets_) target.channel.disown();
   target.channel.start(-1);
   target.channel.finish();
   release(target);
