@@ -28,6 +28,7 @@ code() {
 # cgroup of a container, on the host
 group_of() { echo /sys/fs/cgroup/sampan-*/"$(sampan inspect -f '{{.Id}}' "$1")"; }
 running() { [ "$(sampan inspect -f '{{.State.Running}}' "$1")" = true ]; }
+fetched() { [[ $(busybox wget -qO- "$1" 2>/dev/null) == *root* ]]; }
 answers() { sampan version >/dev/null 2>&1; }
 daemon_pid() { systemctl show -P MainPID sampan.service; }
 kill_daemon() {

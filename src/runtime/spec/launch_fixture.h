@@ -136,6 +136,9 @@ class LaunchTest : public ::testing::Test {
     mount.target = writer.text(target);
     mount.source = writer.text("source");
     mount.fd = writer.fd(std::move(source));
+    // As every plan of a container has it: systemd shares the host's mounts, and what is mounted
+    // into a clone of a shared one appears on the host.
+    mount.propagation = MS_PRIVATE | MS_REC;
     mounts_.push_back(mount);
   }
 
