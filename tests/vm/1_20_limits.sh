@@ -78,3 +78,12 @@ test_pids_limit_holds() {
   output=$(sampan run --rm --pids-limit 5 busybox sh -c 'for i in 1 2 3 4 5 6 7; do sleep 1 & done; wait' 2>&1) || true
   contains "$output" "can't fork" 'fork beyond the limit'
 }
+
+# systemd makes the host's mounts shared: what a container mounts into a bind of them must not appear on the host.
+test_mounts_stay_in_the_container() {
+  mkdir -p /srv/outer/inner /srv/other
+  sampan run -d --name mounts -v /srv/outer:/data -v /srv/other:/data/inner --tmpfs /data/deep busybox sleep 1000
+  contains "$(sampan exec mounts cat /proc/mounts)" ' /data/inner ' 'mounts in the container'
+  lacks "$(</proc/mounts)" ' /srv/' 'mounts of the host'
+  sampan rm -f mounts
+}

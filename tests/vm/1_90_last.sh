@@ -31,5 +31,7 @@ test_before_the_reboot() {
   sampan run -d --name plain busybox sleep 1000
   sampan run -d --name stopped --restart unless-stopped busybox sleep 1000
   sampan stop -t 0 stopped
+  sampan run -d --name told --stop-signal INT -v told:/told busybox sh -c \
+    'trap "echo the end >/told/word; exit" INT; echo >/told/word; while true; do sleep 0.2; done'
   sampan create --name created busybox sleep 1000
 }

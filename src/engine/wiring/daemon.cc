@@ -5,9 +5,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <set>
 #include <vector>
 
+#include "engine/container/shutdown.h"
 #include "engine/server/server.h"
 #include "engine/wiring/container_adapter.h"
 #include "engine/wiring/image_adapter.h"
@@ -25,6 +27,7 @@
 #include "platform/sys/file.h"
 #include "platform/sys/mount.h"
 #include "platform/sys/process.h"
+#include "platform/sys/spawn.h"
 
 namespace wiring {
 namespace {
@@ -33,6 +36,7 @@ using base::Code;
 
 constexpr int kWorkers = 16;
 constexpr int kIdleSeconds = 10;
+constexpr std::chrono::seconds kShutdownPatience{10};
 
 sys::Fd lockRoot(const std::string& path, mode_t mode) {
   sys::makeDirs(AT_FDCWD, path, mode);
@@ -120,6 +124,18 @@ sys::Fd containersDirectory(const std::string& dataRoot) {
   const sys::Fd root = sys::openAt(AT_FDCWD, dataRoot, O_RDONLY | O_DIRECTORY);
   sys::makeDirs(root.get(), "containers", 0710);
   return sys::openAt(root.get(), "containers", O_RDONLY | O_DIRECTORY);
+}
+
+// Shims are in no unit of the service manager, which would send them and their containers a signal
+// at its very end only, and wait in vain for whom it does not mean anything.
+bool hostGoesDown() {
+  if (!sys::statAtIfExists(AT_FDCWD, "/run/systemd/system", 0)) return false;
+  try {
+    return base::trim(sys::run({"systemctl", "is-system-running"}).out) == "stopping";
+  } catch (const base::Error& error) {
+    base::log::warn("the state of the service manager is not known", {{"error", error.message()}});
+    return false;
+  }
 }
 
 }  // namespace
@@ -250,6 +266,10 @@ void Daemon::Impl::listen(std::vector<sys::Fd> doors) {
 void Daemon::Impl::stop() {
   http.stop();
   core.workers.stop();
+  if (hostGoesDown()) {
+    tasks.onExit([](const task::Exit&) {});
+    container::endAll(core, kShutdownPatience);
+  }
   bool running = false;
   for (const container::View& view : core.records.all()) running = running || view->running();
   snapshots->settle();
