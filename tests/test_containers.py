@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -302,3 +303,19 @@ def test_resolv_conf_that_was_edited_inside_stays(docker):
     finally:
         docker('rm', '-f', 'late-one')
         docker('network', 'rm', 'late')
+
+
+def test_an_exec_that_many_start_runs_once(docker, engine):
+    docker('run', '-d', '--name', 'once', 'busybox', 'sleep', '100')
+    try:
+        def made(script):
+            return engine.post('/containers/once/exec', {'Cmd': ['sh', '-c', script]}).json['Id']
+        for _ in range(5):
+            # The others hold the container's turn, so that all who want the one stand in line for it together.
+            ids = [made('true'), made('true')] + [made('echo ran >> /tmp/runs')] * 6
+            with ThreadPoolExecutor(8) as threads:
+                answers = list(threads.map(lambda id: engine.post(f'/exec/{id}/start', {'Detach': True}).status, ids))
+            assert answers[:2] == [200, 200] and sorted(answers[2:]) == [200] + [409] * 5
+        assert docker.out('exec', 'once', 'sh', '-c', 'sleep 0.5; wc -l < /tmp/runs') == '5'
+    finally:
+        docker('rm', '-f', 'once')

@@ -97,10 +97,10 @@ void Execs::change(const std::string& id, const std::function<void(Exec&)>& edit
 
 void Execs::start(const std::string& id, const task::Stdio& stdio,
                   std::vector<task::Attacher> attachers) {
+  const auto turn = core_.strands.enter(get(id).containerId);
+  // In the strand: of two that ask at once one starts it, and the other hears so.
   const Exec exec = startable(id);
-  const auto turn = core_.strands.enter(exec.containerId);
   const View view = core_.records.get(exec.containerId);
-  requireRunning(*view);
   task::ExecRequest request;
   request.id = exec.containerId;
   request.exec = id;
@@ -117,7 +117,7 @@ void Execs::start(const std::string& id, const task::Stdio& stdio,
     const task::Running running = core_.tasks.exec(std::move(request));
     // Its exit may have come first; that record stays.
     change(id, [&](Exec& e) {
-      e.pid = running.pid;
+      if (e.running) e.pid = running.pid;
       e.startedAt = running.startedAt;
     });
   } catch (const base::Error& error) {

@@ -107,10 +107,11 @@ void Workers::serve() {
   base::Lock lock(mutex_);
   for (;;) {
     while (!jobs_.empty()) {
-      const Job job = std::move(jobs_.front());
+      Job job = std::move(jobs_.front());
       jobs_.pop_front();
       mutex_.unlock();
       perform(job);
+      job = nullptr;  // what it holds may want the lock when it goes
       mutex_.lock();
     }
     if (stopping_) break;

@@ -22,6 +22,14 @@ TEST(Workers, JobsRunAndAThrowingOneHurtsNoOther) {
   EXPECT_EQ(all.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
 }
 
+TEST(Workers, AJobMayPostAnotherWhenItIsDropped) {
+  std::promise<void> posted;
+  Workers workers(2);
+  const auto last = [&] { posted.set_value(); };
+  workers.post([held = std::shared_ptr<void>(nullptr, [&](void*) { workers.post(last); })] {});
+  EXPECT_EQ(posted.get_future().wait_for(std::chrono::seconds(5)), std::future_status::ready);
+}
+
 TEST(Workers, TimersRunInTheirOrderAndCancelledOnesNever) {
   Workers workers(1);
   std::promise<void> last;
