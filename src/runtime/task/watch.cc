@@ -30,7 +30,8 @@ void Tasks::Impl::reapLater(sys::Child process) {
   auto child = std::make_shared<sys::Child>(std::move(process));
   loop.post([this, child] {
     loop.watch(child->pidfd.get(), EPOLLIN, [this, child](std::uint32_t) {
-      const auto held = child;
+      // The callback goes with the watch, and its captures with it.
+      const auto held = child;  // NOLINT(performance-unnecessary-copy-initialization)
       siginfo_t info{};
       ::waitid(P_PIDFD, static_cast<id_t>(held->pidfd.get()), &info, WEXITED);
       loop.unwatch(held->pidfd.get());
