@@ -52,7 +52,10 @@ std::optional<Entry> parseEntry(std::string_view line, std::string& scratch) {
   Entry entry;
   entry.standardError = rest.starts_with("err\"");
   if (!entry.standardError && !rest.starts_with("out\"")) return std::nullopt;
-  const size_t time = rest.find(kTimeKey);
+  // A container's label may be called "time" as well: the record's own stands outside `attrs`.
+  const size_t attributes = rest.find(kAttributesKey);
+  const bool attributesFirst = attributes < rest.find(kTimeKey);
+  const size_t time = attributesFirst ? rest.rfind(kTimeKey) : rest.find(kTimeKey);
   if (time == std::string_view::npos) return std::nullopt;
   const size_t timeEnd = rest.find('"', time + kTimeKey.size());
   if (timeEnd == std::string_view::npos || !rest.ends_with('}')) return std::nullopt;
@@ -60,9 +63,9 @@ std::optional<Entry> parseEntry(std::string_view line, std::string& scratch) {
       base::parseRfc3339(rest.substr(time + kTimeKey.size(), timeEnd - time - kTimeKey.size()));
   if (!when) return std::nullopt;
   entry.time = *when;
-  if (const size_t attributes = rest.find(kAttributesKey); attributes != std::string_view::npos) {
+  if (attributes != std::string_view::npos) {
     const std::string_view value = rest.substr(attributes + kAttributesKey.size());
-    entry.attributes = value.substr(0, value.rfind(attributes > time ? "}" : ",\"time"));
+    entry.attributes = value.substr(0, value.rfind(attributesFirst ? ",\"time" : "}"));
   }
   if (raw.find('\\') == std::string_view::npos) {
     entry.text = raw;

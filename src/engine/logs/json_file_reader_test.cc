@@ -102,6 +102,16 @@ TEST_F(JsonFileReaderTest, EscapesComeBackAsBytes) {
   EXPECT_EQ(entry->time.ns % 1000, 6);
 }
 
+TEST_F(JsonFileReaderTest, AnAttributeMayBeCalledTime) {
+  std::string scratch;
+  const auto entry = parseEntry(
+      R"({"log":"x\n","stream":"stdout","attrs":{"time":"noon","z":"1"},"time":"2026-01-02T03:04:05.000000006Z"})",
+      scratch);
+  ASSERT_TRUE(entry);
+  EXPECT_EQ(entry->attributes, R"({"time":"noon","z":"1"})");
+  EXPECT_EQ(entry->time.ns % 1000, 6);
+}
+
 TEST_F(JsonFileReaderTest, FollowLosesNoLineAcrossManyRotations) {
   constexpr int kLines = 3000;
   append("c.log", line(0));
