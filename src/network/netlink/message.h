@@ -81,7 +81,8 @@ struct Attribute {
   template <class T>
   T as() const {  // zero where the attribute is shorter
     T value{};
-    std::memcpy(&value, data.data(), data.size() < sizeof(T) ? data.size() : sizeof(T));
+    if (!data.empty())  // a flag has no bytes, and no address of them either
+      std::memcpy(&value, data.data(), data.size() < sizeof(T) ? data.size() : sizeof(T));
     return value;
   }
   std::uint32_t be32() const { return __builtin_bswap32(as<std::uint32_t>()); }
@@ -110,7 +111,8 @@ struct Received {
   template <class T>
   T header() const {
     T fixed{};
-    std::memcpy(&fixed, payload.data(), payload.size() < sizeof(T) ? payload.size() : sizeof(T));
+    if (!payload.empty())
+      std::memcpy(&fixed, payload.data(), payload.size() < sizeof(T) ? payload.size() : sizeof(T));
     return fixed;
   }
   template <class T>
