@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <mutex>
 #include <thread>
 
 #include "platform/sys/file.h"
@@ -116,13 +120,15 @@ TEST_F(JsonFileReaderTest, FollowLosesNoLineAcrossManyRotations) {
   constexpr int kLines = 3000;
   append("c.log", line(0));
   base::StopSource ended;
+  std::atomic<int> given{0};
   std::thread writer([&] {
     for (int i = 1; i < kLines; ++i) {
       append("c.log", line(i));
       if (i % 100 == 0) {
+        // The oldest file goes for good: not before the reader has left it.
+        while (given < i - 150) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         rotate();
         append("c.log", "");
-        std::this_thread::sleep_for(std::chrono::milliseconds(3));
       }
     }
     ended.stop();
@@ -133,6 +139,7 @@ TEST_F(JsonFileReaderTest, FollowLosesNoLineAcrossManyRotations) {
           {},
           [&](const Entry& entry) {
             texts.emplace_back(entry.text);
+            ++given;
             return true;
           },
           [] {}, ended.token(), {});
@@ -145,14 +152,18 @@ TEST_F(JsonFileReaderTest, FollowLosesNoLineAcrossManyRotations) {
 TEST_F(JsonFileReaderTest, FollowEndsWhenTheClientGoes) {
   append("c.log", line(1));
   base::StopSource client;
+  std::promise<void> idle;
   std::thread leaver([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    idle.get_future().wait();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
     client.stop();
   });
   int count = 0;
+  std::once_flag told;
   JsonFileReader(directory_.get(), "c.log")
       .follow(
-          {}, [&](const Entry&) { return ++count > 0; }, [] {}, {}, client.token());
+          {}, [&](const Entry&) { return ++count > 0; },
+          [&] { std::call_once(told, [&] { idle.set_value(); }); }, {}, client.token());
   leaver.join();
   EXPECT_EQ(count, 1);
 }
