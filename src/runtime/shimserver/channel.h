@@ -65,8 +65,8 @@ class Channel {
   // The last of the output: reads what is there, ends the log, lets the clients go once they have
   // everything.
   void finish() noexcept;
-  // Nothing ran: lets the clients go without an end of their streams. Whoever holds the other copies
-  // of their sockets, with the reason to tell, has the last word.
+  // Nothing ran: lets the clients go without an end of their streams. Whoever holds the other
+  // copies of their sockets, with the reason to tell, has the last word.
   void disown() noexcept;
   // A pty whose last user is gone tells no more; look again.
   void poke() noexcept;
