@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -43,6 +44,47 @@ def test_platforms_of_indexes(cli, engine, registry):
     assert 'cannot parse platform specifier' in refused(cli, 'pull', '--platform', 'a/b/c/d', single)
     assert engine.post(f'/images/create?fromImage={single}&platform=a/b/c/d').status == 400
     cli('image', 'prune', '-f')
+
+
+def test_platforms_of_what_is_here(engine, registry, docker, sampan, tmp_path):
+    """history, inspect, save, load, push and rmi with a platform; the manifests of list and inspect."""
+    parts = {f'linux/{name}': registry.image('team/both', name, [layer(name)], kind=OCI_MANIFEST, architecture=name) for name in ('amd64', 'arm64')}
+    index = registry.index('team/both', 'i', parts)
+    name = f'{registry.name}/team/both:i'
+    docker('pull', name)
+    ours, other = (urllib.parse.quote(json.dumps({'os': 'linux', 'architecture': each})) for each in ('amd64', 'arm64'))
+    mismatch = f'image with reference {name} was found but its platform (linux/amd64) does not match the specified platform (linux/arm64)'
+    for method, path in (('GET', 'history?'), ('GET', 'json?'), ('POST', 'push?tag=i&')):
+        answer = engine.request(method, f'/v1.51/images/{name if method == "GET" else name[:-2]}/{path}platform={other}')
+        assert (answer.status, answer.json['message']) == (404, mismatch), path
+        assert engine.request(method, f'/v1.51/images/{name if method == "GET" else name[:-2]}/{path}platform={ours}').status == 200
+    answer = engine.get(f'/v1.51/images/{name}/get?platform={other}')
+    assert answer.status == 404 and 'no suitable export target found for platform linux/arm64' in answer.text
+    sampan('save', '--platform', 'linux/amd64', '-o', tmp_path / 'amd64.tar', name)
+    assert 'requested platform linux/arm64 not found' in refused(sampan, 'load', '--platform', 'linux/arm64', '-i', tmp_path / 'amd64.tar')
+    assert sampan.out('load', '--platform', 'linux/amd64', '-i', tmp_path / 'amd64.tar') == f'Loaded image: {name}'
+    assert mismatch in refused(sampan, 'history', '--platform', 'linux/arm64', name)
+    assert mismatch in refused(sampan, 'push', '--platform', 'linux/arm64', name)
+    assert 'test' in sampan.out('history', '--platform', 'linux/amd64', name)
+
+    registry.index('team/both', 'i', parts)    # the push has put one image in its place
+    docker('pull', name)
+    for shown in (engine.get(f'/v1.51/images/{name}/json?manifests=1').json,
+                  next(each for each in engine.get('/v1.51/images/json?manifests=1').json if name in each['RepoTags'])):
+        assert [(m['ID'], m['Available'], m['Kind']) for m in shown['Manifests']] == [
+            (parts['linux/amd64']['digest'], True, 'image'), (parts['linux/arm64']['digest'], False, 'image')]
+        first = shown['Manifests'][0]
+        assert first['Descriptor']['digest'] == first['ID'] and first['ImageData']['Platform'] == {'architecture': 'amd64', 'os': 'linux'}
+        assert first['Size']['Total'] == first['Size']['Content'] + first['ImageData']['Size']['Unpacked'] > first['Size']['Content'] > 0
+        assert shown['Manifests'][1]['Size'] == {'Content': 0, 'Total': 0}
+    assert 'Manifests' not in engine.get(f'/v1.51/images/{name}/json').json
+    assert engine.get(f'/v1.51/images/{name}/json?manifests=1&platform={ours}').status == 400
+
+    assert mismatch in refused(sampan, 'rmi', '--platform', 'linux/arm64', name)
+    answer = engine.delete(f'/v1.51/images/{name}?platforms={other}')
+    assert (answer.status, answer.json['message']) == (404, mismatch) and index
+    assert engine.delete(f'/v1.51/images/{name}?platforms={other}&platforms={ours}').status == 200
+    assert engine.get(f'/images/{name}/json').status == 404
 
 
 @pytest.mark.parametrize('case,words', [

@@ -84,13 +84,13 @@ class FakeImages : public ImageBackend {
   MOCK_METHOD(std::vector<dockerapi::ImageSummary>, listImages, (const ImageListRequest&),
               (override));
   MOCK_METHOD(dockerapi::ImageInspect, inspectImage,
-              (const std::string&, const std::optional<Platform>&), (override));
+              (const std::string&, const std::optional<Platform>&, bool), (override));
   MOCK_METHOD(std::vector<dockerapi::ImageHistoryItem>, imageHistory,
               (const std::string&, const std::optional<Platform>&), (override));
   MOCK_METHOD(void, tagImage, (const std::string&, const std::string&, const std::string&),
               (override));
-  MOCK_METHOD(std::vector<dockerapi::ImageDeleted>, removeImage, (const std::string&, bool, bool),
-              (override));
+  MOCK_METHOD(std::vector<dockerapi::ImageDeleted>, removeImage,
+              (const std::string&, bool, bool, const std::vector<Platform>&), (override));
   MOCK_METHOD(dockerapi::ImagesPruneReport, pruneImages, (const Filters&), (override));
   MOCK_METHOD(std::vector<dockerapi::SearchResult>, searchImages,
               (const std::string&, int, const Filters&, const dockerapi::AuthConfig&), (override));

@@ -54,13 +54,15 @@ class ImageBackend {
 
   virtual std::vector<dockerapi::ImageSummary> listImages(const ImageListRequest& request) = 0;
   virtual dockerapi::ImageInspect inspectImage(const std::string& name,
-                                               const std::optional<Platform>& platform) = 0;
+                                               const std::optional<Platform>& platform,
+                                               bool manifests) = 0;
   virtual std::vector<dockerapi::ImageHistoryItem> imageHistory(
       const std::string& name, const std::optional<Platform>& platform) = 0;
   virtual void tagImage(const std::string& name, const std::string& repository,
                         const std::string& tag) = 0;
-  virtual std::vector<dockerapi::ImageDeleted> removeImage(const std::string& name, bool force,
-                                                           bool noPrune) = 0;
+  virtual std::vector<dockerapi::ImageDeleted> removeImage(
+      const std::string& name, bool force, bool noPrune,
+      const std::vector<Platform>& platforms) = 0;
   virtual dockerapi::ImagesPruneReport pruneImages(const dockerapi::Filters& filters) = 0;
   virtual std::vector<dockerapi::SearchResult> searchImages(const std::string& term, int limit,
                                                             const dockerapi::Filters& filters,

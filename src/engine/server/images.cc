@@ -39,11 +39,12 @@ void list(Context& context, ImageBackend& images) {
 
 void inspect(Context& context, ImageBackend& images) {
   const auto platform = parsePlatformJson(context.since(49) ? context.query("platform") : "");
-  if (platform && context.flag("manifests")) {
+  const bool manifests = context.since(48) && context.flag("manifests");
+  if (platform && manifests) {
     base::fail(Code::kInvalidArgument,
                "conflicting options: manifests and platform options cannot both be set");
   }
-  dockerapi::ImageInspect answer = images.inspectImage(context.param("name"), platform);
+  dockerapi::ImageInspect answer = images.inspectImage(context.param("name"), platform, manifests);
   dockerapi::adapt(answer, context.version);
   context.json(200, answer);
 }
@@ -62,8 +63,14 @@ void tag(Context& context, ImageBackend& images) {
 }
 
 void remove(Context& context, ImageBackend& images) {
+  std::vector<Platform> platforms;
+  if (context.since(50)) {
+    for (const std::string& text : context.request.query.list("platforms")) {
+      if (const auto platform = parsePlatformJson(text)) platforms.push_back(*platform);
+    }
+  }
   context.json(200, images.removeImage(context.param("name"), context.flag("force"),
-                                       context.flag("noprune")));
+                                       context.flag("noprune"), platforms));
 }
 
 void prune(Context& context, ImageBackend& images) {

@@ -5,6 +5,8 @@
 #include "api/oci/reference.h"
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
+#include "platform/json/json.h"
+#include "platform/json/value.h"
 
 namespace wiring {
 namespace {
@@ -169,13 +171,51 @@ std::vector<dockerapi::ImageSummary> ImageAdapter::listImages(
         if (info) line.sharedSize += static_cast<std::int64_t>(info->bytes);
       }
     }
+    if (request.manifests) line.manifests = manifestsOf(image);
     lines.push_back(std::move(line));
   }
   return lines;
 }
 
-dockerapi::ImageInspect ImageAdapter::inspectImage(
-    const std::string& name, const std::optional<server::Platform>& platform) {
+json::Raw ImageAdapter::manifestsOf(const image::Image& image) const {
+  json::Value list = json::Value::array({});
+  for (const auto& info : core_.images.manifests(image)) {
+    json::Value size = json::Value::object();
+    size.set("Total", info.contentBytes + info.unpackedBytes);
+    size.set("Content", info.contentBytes);
+    json::Value shown = json::Value::object();
+    shown.set("ID", info.descriptor.digest.str());
+    shown.set("Descriptor", json::Value::parse(json::write(info.descriptor)));
+    shown.set("Available", info.available);
+    shown.set("Size", std::move(size));
+    if (!info.attestsFor.empty()) {
+      json::Value attestation = json::Value::object();
+      attestation.set("For", info.attestsFor.str());
+      shown.set("Kind", "attestation");
+      shown.set("AttestationData", std::move(attestation));
+    } else {
+      json::Value unpacked = json::Value::object();
+      unpacked.set("Unpacked", info.unpackedBytes);
+      json::Value users = json::Value::array({});
+      for (const auto& view : core_.records.all()) {
+        if (info.available && view->imageId == info.id.str())
+          users.asArray().push_back(json::Value(view->id));
+      }
+      json::Value data = json::Value::object();
+      data.set("Platform", json::Value::parse(json::write(info.platform)));
+      data.set("Containers", std::move(users));
+      data.set("Size", std::move(unpacked));
+      shown.set("Kind", "image");
+      shown.set("ImageData", std::move(data));
+    }
+    list.asArray().push_back(std::move(shown));
+  }
+  return json::Raw{list.write()};
+}
+
+dockerapi::ImageInspect ImageAdapter::inspectImage(const std::string& name,
+                                                   const std::optional<server::Platform>& platform,
+                                                   bool manifests) {
   const image::Image image = core_.images.resolve(name, platformOf(platform));
   dockerapi::ImageInspect shown;
   shown.id = image.id.str();
@@ -197,13 +237,14 @@ dockerapi::ImageInspect ImageAdapter::inspectImage(
   for (const auto& diffId : image.diffIds) shown.rootFs.layers.push_back(diffId.str());
   shown.metadata.lastTagTime = image.lastTagged;
   shown.config = configOf(image.config.config);
+  if (manifests) shown.manifests = manifestsOf(image);
   return shown;
 }
 
 std::vector<dockerapi::ImageHistoryItem> ImageAdapter::imageHistory(
-    const std::string& name, const std::optional<server::Platform>&) {
+    const std::string& name, const std::optional<server::Platform>& platform) {
   std::vector<dockerapi::ImageHistoryItem> items;
-  for (const auto& step : core_.images.history(name)) {
+  for (const auto& step : core_.images.history(name, platformOf(platform))) {
     dockerapi::ImageHistoryItem item;
     item.id = step.id;
     item.created = step.created.unixSeconds();
@@ -234,9 +275,12 @@ std::vector<dockerapi::ImageDeleted> deletedOf(const image::Removed& removed) {
 
 }  // namespace
 
-std::vector<dockerapi::ImageDeleted> ImageAdapter::removeImage(const std::string& name, bool force,
-                                                               bool noPrune) {
-  return deletedOf(core_.images.remove(name, force, noPrune));
+std::vector<dockerapi::ImageDeleted> ImageAdapter::removeImage(
+    const std::string& name, bool force, bool noPrune,
+    const std::vector<server::Platform>& platforms) {
+  std::vector<image::Platform> wanted;
+  for (const auto& platform : platforms) wanted.push_back(*platformOf(platform));
+  return deletedOf(core_.images.remove(name, force, noPrune, wanted));
 }
 
 dockerapi::ImagesPruneReport ImageAdapter::pruneImages(const dockerapi::Filters& filters) {
@@ -286,8 +330,8 @@ void ImageAdapter::pullImage(const server::ImagePullRequest& request,
 
 void ImageAdapter::pushImage(const server::ImagePushRequest& request,
                              const server::ProgressSink& progress, const base::StopToken& stop) {
-  core_.images.push(request.name, request.tag, credentialsOf(request.auth), translated(progress),
-                    stop);
+  core_.images.push(request.name, request.tag, platformOf(request.platform),
+                    credentialsOf(request.auth), translated(progress), stop);
 }
 
 void ImageAdapter::importImage(const server::ImageImportRequest& request,
@@ -304,15 +348,15 @@ void ImageAdapter::importImage(const server::ImageImportRequest& request,
 }
 
 void ImageAdapter::loadImages(const server::ByteSource& tar, bool quiet,
-                              const std::optional<server::Platform>&,
+                              const std::optional<server::Platform>& platform,
                               const server::ProgressSink& progress, const base::StopToken& stop) {
-  core_.images.load(tar, quiet, translated(progress), stop);
+  core_.images.load(tar, quiet, platformOf(platform), translated(progress), stop);
 }
 
 void ImageAdapter::saveImages(const std::vector<std::string>& names,
-                              const std::optional<server::Platform>&, const server::ByteSink& tar,
-                              const base::StopToken& stop) {
-  core_.images.save(names, tar, stop);
+                              const std::optional<server::Platform>& platform,
+                              const server::ByteSink& tar, const base::StopToken& stop) {
+  core_.images.save(names, platformOf(platform), tar, stop);
 }
 
 dockerapi::BuildPruneReport ImageAdapter::pruneBuildCache(bool, const dockerapi::Filters&) {

@@ -14,13 +14,15 @@ class ImageAdapter : public server::ImageBackend {
 
   std::vector<dockerapi::ImageSummary> listImages(const server::ImageListRequest& request) override;
   dockerapi::ImageInspect inspectImage(const std::string& name,
-                                       const std::optional<server::Platform>& platform) override;
+                                       const std::optional<server::Platform>& platform,
+                                       bool manifests) override;
   std::vector<dockerapi::ImageHistoryItem> imageHistory(
       const std::string& name, const std::optional<server::Platform>& platform) override;
   void tagImage(const std::string& name, const std::string& repository,
                 const std::string& tag) override;
-  std::vector<dockerapi::ImageDeleted> removeImage(const std::string& name, bool force,
-                                                   bool noPrune) override;
+  std::vector<dockerapi::ImageDeleted> removeImage(
+      const std::string& name, bool force, bool noPrune,
+      const std::vector<server::Platform>& platforms) override;
   dockerapi::ImagesPruneReport pruneImages(const dockerapi::Filters& filters) override;
   std::vector<dockerapi::SearchResult> searchImages(const std::string& term, int limit,
                                                     const dockerapi::Filters& filters,
@@ -42,6 +44,7 @@ class ImageAdapter : public server::ImageBackend {
   dockerapi::BuildPruneReport pruneBuildCache(bool all, const dockerapi::Filters& filters) override;
 
  private:
+  json::Raw manifestsOf(const image::Image& image) const;
   container::Core& core_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "platform/base/error.h"
 #include "storage/image/import.h"
+#include "storage/image/manifests.h"
 #include "storage/image/parts.h"
 #include "storage/image/pull.h"
 #include "storage/image/push.h"
@@ -34,21 +35,11 @@ Image Images::resolve(const std::string& reference, const std::optional<Platform
     base::fail(base::Code::kNotFound, "No such image: {}",
                parsed ? parsed->withDefaultTag().familiar() : reference);
   }
-  if (platform && !platform->architecture.empty()) {
-    oci::Platform wanted;
-    wanted.os = platform->os.empty() ? "linux" : platform->os;
-    wanted.architecture = platform->architecture;
-    wanted.variant = platform->variant;
-    oci::Platform actual;
-    actual.os = image->config.os;
-    actual.architecture = image->config.architecture;
-    actual.variant = image->config.variant;
-    if (!oci::platformRank(wanted.normalized(), actual.normalized())) {
-      base::fail(base::Code::kNotFound,
-                 "image with reference {} was found but does not match the specified platform: "
-                 "wanted {}, actual: {}",
-                 reference, wanted.str(), actual.str());
-    }
+  if (platform && !isOf(*image, *platform)) {
+    base::fail(base::Code::kNotFound,
+               "image with reference {} was found but its platform ({}) does not match the "
+               "specified platform ({})",
+               reference, platformOf(*image).str(), platformOf(*platform).str());
   }
   return *image;
 }
@@ -60,8 +51,9 @@ std::vector<Image> Images::list() const {
   return images;
 }
 
-std::vector<Images::History> Images::history(const std::string& reference) const {
-  const Image image = resolve(reference);
+std::vector<Images::History> Images::history(const std::string& reference,
+                                             const std::optional<Platform>& platform) const {
+  const Image image = resolve(reference, platform);
   std::vector<History> list;
   size_t layer = 0;
   for (const oci::History& step : image.config.history) {
@@ -96,7 +88,18 @@ void Images::tag(const std::string& reference, const std::string& newName) {
   });
 }
 
-Removed Images::remove(const std::string& reference, bool force, bool noPrune) {
+std::vector<Images::ManifestInfo> Images::manifests(const Image& image) const {
+  return manifestsOf(*impl_, image);
+}
+
+Removed Images::remove(const std::string& reference, bool force, bool noPrune,
+                       const std::vector<Platform>& platforms) {
+  if (!platforms.empty()) {
+    const Image image = resolve(reference);
+    const bool any = std::any_of(platforms.begin(), platforms.end(),
+                                 [&](const Platform& platform) { return isOf(image, platform); });
+    if (!any) resolve(reference, platforms.front());  // says which it is
+  }
   return removeReference(*impl_, reference, force, noPrune);
 }
 
@@ -117,9 +120,9 @@ void Images::pullAllTags(const std::string& repository, const std::optional<Plat
 }
 
 void Images::push(const std::string& repository, const std::string& tag,
-                  const registry::Credentials& credentials, const ProgressSink& progress,
-                  const base::StopToken& stop) {
-  image::push(*impl_, repository, tag, credentials, progress, stop);
+                  const std::optional<Platform>& platform, const registry::Credentials& credentials,
+                  const ProgressSink& progress, const base::StopToken& stop) {
+  image::push(*impl_, repository, tag, platform, credentials, progress, stop);
 }
 
 Images::Remote Images::inspectRemote(const std::string& reference,
@@ -134,14 +137,15 @@ base::Digest Images::import(const Source& tar, const std::string& name, const st
   return image::import(*impl_, tar, name, message, changes, platform, progress, stop);
 }
 
-void Images::load(const Source& tar, bool quiet, const ProgressSink& progress,
-                  const base::StopToken& stop) {
-  image::load(*impl_, tar, quiet, progress, stop);
+void Images::load(const Source& tar, bool quiet, const std::optional<Platform>& platform,
+                  const ProgressSink& progress, const base::StopToken& stop) {
+  image::load(*impl_, tar, quiet, platform, progress, stop);
 }
 
-void Images::save(const std::vector<std::string>& references, const Sink& tar,
+void Images::save(const std::vector<std::string>& references,
+                  const std::optional<Platform>& platform, const Sink& tar,
                   const base::StopToken& stop) {
-  image::save(*impl_, references, tar, stop);
+  image::save(*impl_, references, platform, tar, stop);
 }
 
 std::string Images::login(const registry::Credentials& credentials, const std::string& server,

@@ -98,10 +98,26 @@ class Images {
     base::Time created;
     std::int64_t size = 0;
   };
-  std::vector<History> history(const std::string& reference) const;
+  std::vector<History> history(const std::string& reference,
+                               const std::optional<Platform>& platform = {}) const;
+
+  // One manifest of what an image's name points at.
+  struct ManifestInfo {
+    oci::Descriptor descriptor;
+    bool available = false;         // an image here is made of it
+    std::int64_t contentBytes = 0;  // of the blobs that are here
+    std::int64_t unpackedBytes = 0;
+    oci::Platform platform;
+    base::Digest id;          // of that image
+    base::Digest attestsFor;  // an attestation of another manifest, not an image
+  };
+  // Empty for an image that no registry or archive gave a manifest.
+  std::vector<ManifestInfo> manifests(const Image& image) const;
 
   void tag(const std::string& reference, const std::string& newName);
-  Removed remove(const std::string& reference, bool force, bool noPrune);
+  // `platforms`: only if it is one of these; kNotFound in Docker's words.
+  Removed remove(const std::string& reference, bool force, bool noPrune,
+                 const std::vector<Platform>& platforms = {});
   // `matches` decides by image (filters are the engine's); dangling images only unless `all`.
   Removed prune(bool all, const std::function<bool(const Image&)>& matches);
 
@@ -113,9 +129,10 @@ class Images {
   void pullAllTags(const std::string& repository, const std::optional<Platform>& platform,
                    const registry::Credentials& credentials, const ProgressSink& progress,
                    const base::StopToken& stop);
+  // `platform`: the images have to be of it.
   void push(const std::string& repository, const std::string& tag,
-            const registry::Credentials& credentials, const ProgressSink& progress,
-            const base::StopToken& stop);
+            const std::optional<Platform>& platform, const registry::Credentials& credentials,
+            const ProgressSink& progress, const base::StopToken& stop);
 
   // What a name stands for at its registry, and the platforms it serves; nothing is kept here.
   // Errors as pull's.
@@ -133,10 +150,11 @@ class Images {
   base::Digest import(const Source& tar, const std::string& name, const std::string& message,
                       const std::vector<std::string>& changes, const Platform& platform,
                       const ProgressSink& progress, const base::StopToken& stop);
-  void load(const Source& tar, bool quiet, const ProgressSink& progress,
-            const base::StopToken& stop);
-  void save(const std::vector<std::string>& references, const Sink& tar,
-            const base::StopToken& stop);
+  // `platform`: other images of the archive are passed over; kNotFound when that is all of them.
+  void load(const Source& tar, bool quiet, const std::optional<Platform>& platform,
+            const ProgressSink& progress, const base::StopToken& stop);
+  void save(const std::vector<std::string>& references, const std::optional<Platform>& platform,
+            const Sink& tar, const base::StopToken& stop);
 
   // POST /auth: tries the credentials at the registry. Returns the identity token, or "".
   // kUnauthorized.

@@ -38,7 +38,12 @@ Layer Layers::run(content::Lease& lease, archive::Source& plain, const base::Dig
   options.recipe = recipe.get();
   options.stop = stop;
   Layer layer;
-  layer.record = files::unpack(hashed, staging->root(), options);
+  {
+    // Hashing costs more than everything else here: on a thread of its own it runs beside the
+    // files.
+    archive::PipelinedSource ahead(hashed);
+    layer.record = files::unpack(ahead, staging->root(), options);
+  }
   const base::Digest diffId = hashed.finish();
   if (!expected.empty() && diffId != expected) {
     base::fail(Code::kDataLoss,

@@ -7,6 +7,7 @@
 #include "platform/json/json.h"
 #include "platform/json/value.h"
 #include "storage/image/import.h"
+#include "storage/image/manifests.h"
 #include "storage/image/pull.h"
 #include "storage/image/save.h"
 
@@ -23,10 +24,12 @@ constexpr size_t kMaxNestedIndexes = 4;
 // are.
 class Loader {
  public:
-  Loader(Parts& parts, const ProgressSink& progress, bool quiet, const base::StopToken& stop)
+  Loader(Parts& parts, const ProgressSink& progress, bool quiet,
+         const std::optional<Platform>& platform, const base::StopToken& stop)
       : parts_(parts),
         progress_(progress),
         quiet_(quiet),
+        platform_(platform),
         stop_(stop),
         lease_(parts.content.lease("load")) {}
 
@@ -60,6 +63,7 @@ class Loader {
   Parts& parts_;
   const ProgressSink& progress_;
   const bool quiet_;
+  const std::optional<Platform> platform_;
   const base::StopToken stop_;
   std::unique_ptr<content::Lease> lease_;
   std::map<std::string, base::Digest> files_;
@@ -158,7 +162,7 @@ void Loader::collectIndex(const oci::Index& index, const std::vector<std::string
       checkDocument(body, descriptor.mediaType);
       const auto inner = json::parse<oci::Index>(body);
       oci::Index chosen;
-      chosen.manifests.push_back(choosePlatform(inner, oci::Platform::host().normalized()));
+      chosen.manifests.push_back(choosePlatform(inner, platformOf(platform_.value_or(Platform()))));
       collectIndex(chosen, names, below, depth + 1, wanted);
       continue;
     }
@@ -193,6 +197,16 @@ void Loader::makeImages() {
   }
   if (wanted.empty())
     base::fail(Code::kInvalidArgument, "invalid archive: no image for this platform in it");
+  if (platform_) {
+    std::erase_if(wanted, [this](const Wanted& one) {
+      Image image;
+      image.config = parseConfig(document(one.config));
+      return !isOf(image, *platform_);
+    });
+    if (wanted.empty())
+      base::fail(Code::kNotFound, "requested platform {} not found in the archive",
+                 platformOf(*platform_).str());
+  }
   for (const Wanted& one : wanted) makeImage(one);
 }
 
@@ -280,12 +294,13 @@ void Loader::makeImage(const Wanted& wanted) {
 
 }  // namespace
 
-void load(Parts& parts, const Images::Source& source, bool quiet, const ProgressSink& progress,
+void load(Parts& parts, const Images::Source& source, bool quiet,
+          const std::optional<Platform>& platform, const ProgressSink& progress,
           const base::StopToken& stop) {
   const std::shared_lock making(parts.making);
   archive::FunctionSource tar(source);
   const archive::Detected plain = archive::inflateDetected(tar);
-  Loader loader(parts, progress, quiet, stop);
+  Loader loader(parts, progress, quiet, platform, stop);
   loader.read(*plain.plain);
   loader.makeImages();
 }

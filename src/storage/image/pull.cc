@@ -9,6 +9,7 @@
 #include "platform/json/json.h"
 #include "platform/json/value.h"
 #include "storage/image/layer_pull.h"
+#include "storage/image/manifests.h"
 #include "storage/image/retry.h"
 
 namespace image {
@@ -69,16 +70,6 @@ Fetched fetchTop(std::vector<std::unique_ptr<registry::Repository>>& sources,
   return fetched;
 }
 
-oci::Platform wantedPlatform(const std::optional<Platform>& platform) {
-  oci::Platform wanted = oci::Platform::host();
-  if (platform && !platform->os.empty()) wanted.os = platform->os;
-  if (platform && !platform->architecture.empty()) {
-    wanted.architecture = platform->architecture;
-    wanted.variant = platform->variant;
-  }
-  return wanted.normalized();
-}
-
 oci::Descriptor descriptorOf(const registry::Manifest& manifest) {
   oci::Descriptor descriptor;
   descriptor.mediaType = manifest.mediaType;
@@ -131,7 +122,7 @@ void checkPlatform(const oci::Image& config, const std::optional<Platform>& plat
                config.os);
   }
   if (!platform || platform->architecture.empty()) return;
-  const oci::Platform wanted = wantedPlatform(platform);
+  const oci::Platform wanted = platformOf(platform.value_or(Platform()));
   oci::Platform actual;
   actual.os = config.os;
   actual.architecture = config.architecture;
@@ -176,7 +167,7 @@ bool pullOne(Parts& parts, const oci::Reference& reference, const std::optional<
   Fetched fetched = fetchTop(sources, reference, stop);
   progress({reference.digest().empty() ? reference.tag() : reference.str(),
             "Pulling from " + reference.path()});
-  resolveIndex(fetched, wantedPlatform(platform), stop);
+  resolveIndex(fetched, platformOf(platform.value_or(Platform())), stop);
 
   const std::shared_lock making(parts.making);
   const auto lease = parts.content.lease("pull " + reference.str());

@@ -7,6 +7,7 @@
 #include "platform/base/error.h"
 #include "platform/base/ids.h"
 #include "platform/json/json.h"
+#include "storage/image/manifests.h"
 #include "storage/image/produced_source.h"
 #include "storage/image/retry.h"
 
@@ -298,8 +299,8 @@ void Push::run() {
 }  // namespace
 
 void push(Parts& parts, const std::string& repository, const std::string& tag,
-          const registry::Credentials& credentials, const ProgressSink& progress,
-          const base::StopToken& stop) {
+          const std::optional<Platform>& platform, const registry::Credentials& credentials,
+          const ProgressSink& progress, const base::StopToken& stop) {
   const oci::Reference name = oci::Reference::parse(repository).nameOnly();
   std::vector<std::pair<oci::Reference, Image>> wanted;
   bool known = false;  // some tag of the repository is here
@@ -308,8 +309,15 @@ void push(Parts& parts, const std::string& repository, const std::string& tag,
     if (reference.name() != name.name() || !reference.digest().empty()) continue;
     known = true;
     if (!tag.empty() && reference.tag() != tag) continue;
-    if (auto image = parts.catalog.find(row.image))
-      wanted.emplace_back(reference, std::move(*image));
+    auto image = parts.catalog.find(row.image);
+    if (!image) continue;
+    if (platform && !isOf(*image, *platform)) {
+      base::fail(Code::kNotFound,
+                 "image with reference {} was found but its platform ({}) does not match the "
+                 "specified platform ({})",
+                 reference.familiar(), platformOf(*image).str(), platformOf(*platform).str());
+    }
+    wanted.emplace_back(reference, std::move(*image));
   }
   progress({"", "The push refers to repository [" + name.name() + "]"});
   if (wanted.empty()) {

@@ -8,7 +8,7 @@ namespace image {
 
 // `tag` empty: all tags of the repository.
 void push(Parts& parts, const std::string& repository, const std::string& tag,
-          const registry::Credentials& credentials, const ProgressSink& progress,
-          const base::StopToken& stop);
+          const std::optional<Platform>& platform, const registry::Credentials& credentials,
+          const ProgressSink& progress, const base::StopToken& stop);
 
 }  // namespace image

@@ -6,6 +6,7 @@
 #include "platform/base/error.h"
 #include "platform/json/json.h"
 #include "platform/json/value.h"
+#include "storage/image/manifests.h"
 
 namespace image {
 namespace {
@@ -128,7 +129,8 @@ void Archive::finish() {
 
 }  // namespace
 
-void save(Parts& parts, const std::vector<std::string>& references, const Images::Sink& sink,
+void save(Parts& parts, const std::vector<std::string>& references,
+          const std::optional<Platform>& platform, const Images::Sink& sink,
           const base::StopToken& stop) {
   // Everything is looked up before the first byte, so that an unknown name is still an HTTP error.
   std::vector<std::pair<Image, std::vector<std::string>>> wanted;
@@ -146,6 +148,10 @@ void save(Parts& parts, const std::vector<std::string>& references, const Images
     const auto named = parts.catalog.nameOf(reference);
     const auto image = parts.catalog.resolve(reference);
     if (!image) base::fail(Code::kNotFound, "No such image: {}", reference);
+    if (platform && !isOf(*image, *platform)) {
+      base::fail(Code::kNotFound, "no suitable export target found for platform {}: {} is {}",
+                 platformOf(*platform).str(), reference, platformOf(*image).str());
+    }
     const auto parsed = named ? std::optional(oci::Reference::parse(named->name)) : std::nullopt;
     add(*image, parsed && parsed->digest().empty() ? parsed->familiar() : "");
   }
