@@ -149,9 +149,9 @@ Preparation::State::~State() {
   if (kept) return;
   try {
     shim();
-  } catch (const base::Error& error) {
+  } catch (const std::exception& error) {
     base::log::debug("a shim that nobody waited for did not come up",
-                     {{"container", entry->id}, {"error", error.message()}});
+                     {{"container", entry->id}, {"error", error.what()}});
   }
   impl.undoStart(*entry, spawned, cgroupMade);
   if (counted) impl.groups.leave();
