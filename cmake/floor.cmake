@@ -47,7 +47,7 @@ function(sampan_floor_program name deps)
   if(SAMPAN_FAULTS)
     target_compile_definitions(${PROGRAM} PRIVATE SAMPAN_FAULTS=1)
   endif()
-  target_link_options(${PROGRAM} PRIVATE -nostdlib -static -no-pie -fuse-ld=lld -fno-sanitize=all -Wl,--gc-sections -Wl,-s
+  target_link_options(${PROGRAM} PRIVATE -nostdlib -static -fuse-ld=lld -fno-sanitize=all -Wl,--gc-sections -Wl,-s
     ${SAMPAN_MUSL_DIR}/crt1.o ${SAMPAN_MUSL_DIR}/crti.o)
   target_link_libraries(${PROGRAM} PRIVATE ${SAMPAN_MUSL_DIR}/libc.a ${SAMPAN_MUSL_DIR}/crtn.o)
 endfunction()

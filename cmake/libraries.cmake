@@ -7,6 +7,7 @@
 include(${CMAKE_CURRENT_LIST_DIR}/floor.cmake)
 
 function(sampan_read_dag out)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS cmake/dag.txt)
   file(STRINGS ${PROJECT_SOURCE_DIR}/cmake/dag.txt lines)
   set(names)
   foreach(line IN LISTS lines)

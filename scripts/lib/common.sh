@@ -40,6 +40,15 @@ install_packages() {
     { tail -20 /tmp/sampan-apt.log >&2; die "apt-get install failed (log: /tmp/sampan-apt.log)"; }
 }
 
+# The official command line from Debian, without installing the daemon that comes with it.
+docker_client=/var/cache/sampan-docker-cli/usr/bin/docker
+fetch_docker_client() {
+  local dir=/var/cache/sampan-docker-cli
+  [ -x "$docker_client" ] && return 0
+  (mkdir -p $dir && cd $dir && apt-get update -q >/dev/null && apt-get download -q docker.io >/dev/null &&
+    dpkg-deb -x docker.io_*.deb . && rm -f docker.io_*.deb)
+}
+
 # Kernel features the engine cannot do without; a plain sentence instead of a riddle later.
 mount_cgroups_if_bare() {
   mountpoint -q /sys/fs/cgroup || die "/sys/fs/cgroup is not mounted: the engine needs control groups"
