@@ -350,7 +350,10 @@ TEST_P(Conformance, StatsCount) {
     pause();
     return 0;
   });
-  waitUntil(5s, [&] { return driver().stats(path_).cpuTotal > 20'000'000; });
+  waitUntil(10s, [&] {
+    const Stats now = driver().stats(path_);
+    return now.cpuTotal > 20'000'000 && now.memoryUsage > 4u << 20;
+  });
   const Stats stats = driver().stats(path_);
   EXPECT_GT(stats.cpuTotal, 20'000'000u);
   EXPECT_GT(stats.memoryUsage, 4u << 20);
