@@ -278,6 +278,23 @@ def test_daemons_live_side_by_side_and_keep_their_containers(daemon, eventually)
     assert state['Running'] and state['Pid'] == pids[0]
 
 
+def test_daemon_has_defaults_for_its_containers(daemon):
+    from conftest import import_image
+    from lib import images
+    one = daemon('--dns', '192.0.2.7', '--dns-search', 'example.org', '--dns-opt', 'ndots:3', '--init')
+    import_image(one, images.busybox_tar(), 'busybox:latest', ['CMD ["sh"]'])
+    client = Client('sampan', BIN + '/sampan', one.host)
+    try:
+        resolved = client.sh('cat /etc/resolv.conf').out.splitlines()
+        assert {'nameserver 192.0.2.7', 'search example.org', 'options ndots:3'} <= set(resolved), resolved
+        own = client.sh('cat /etc/resolv.conf', '--dns', '192.0.2.8', '--dns-search', '.').out
+        assert 'nameserver 192.0.2.8' in own and '192.0.2.7' not in own and 'example.org' not in own
+        assert 'docker-init' in client.sh('cat /proc/1/cmdline').out
+        assert 'docker-init' not in client.sh('cat /proc/1/cmdline', '--init=false').out
+    finally:
+        client.close()
+
+
 # ---- the host's firewall
 
 FORWARD_DROP = '''ip link set lo up; ip link add up0 type dummy; ip addr add 198.51.100.2/24 dev up0; ip link set up0 up; ip route add default via 198.51.100.1

@@ -193,6 +193,34 @@ def test_history_prune_and_rmi_of_used_images(docker):
     assert 'Total reclaimed space' in docker.out('system', 'prune', '-f')
 
 
+def test_prune_takes_what_its_filters_say(engine, docker, tmp_path):
+    (tmp_path / 'r.tar').write_bytes(tar_of(plain))
+
+    (tmp_path / 'big.tar').write_bytes(tar_of(lambda tar: add_file(tar, 'big', os.urandom(100_000))))
+
+    def make(label, *names, tar='r.tar'):
+        return docker.out('import', '-c', f'LABEL prune={label}', tmp_path / tar, *names)
+    dangling, other, named, used = make('yes'), make('no'), make('yes', 'prune:named', tar='big.tar'), make('yes', 'prune:used')
+    docker('create', '--name', 'holds', 'prune:used', 'x')
+    try:
+        def left():
+            return {image for image in (dangling, other, named, used) if docker('image', 'inspect', image, check=False).code == 0}
+        assert 'Total reclaimed space: 0B' in docker.out('image', 'prune', '-f', '--filter', 'label=prune=never')
+        assert 'Total reclaimed space: 0B' in docker.out('image', 'prune', '-a', '-f', '--filter', 'label=prune=yes', '--filter', 'until=2001-01-01')
+        assert left() == {dangling, other, named, used}
+        answer = engine.post('/images/prune?' + engine.filters(label=['prune=yes'])).json
+        assert answer == {'ImagesDeleted': [{'Deleted': dangling}], 'SpaceReclaimed': 0}, 'its layer is that of others, too'
+        assert left() == {other, named, used}
+        said = docker.out('image', 'prune', '-a', '-f', '--filter', 'label!=prune=no', '--filter', 'label=prune')
+        assert 'untagged: prune:named' in said and f'deleted: {named}' in said and 'Total reclaimed space: 100kB' in said, said
+        assert left() == {other, used}, 'neither the image of a container nor what the filter left out'
+        assert engine.post('/images/prune?' + engine.filters(nosuch=['x'])).status == 400
+    finally:
+        docker('rm', 'holds')
+        for image in (other, used):
+            docker('rmi', '-f', image)
+
+
 def test_import_applies_changes(docker, tmp_path):
     (tmp_path / 'r.tar').write_bytes(tar_of(plain))
     docker('import', '-c', 'ENV A=b', '-c', 'WORKDIR /etc', '-c', 'EXPOSE 80', '-c', 'CMD ["x"]', tmp_path / 'r.tar', 'imp:1')

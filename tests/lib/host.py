@@ -7,7 +7,7 @@ import time
 
 
 def _mounts():
-    return sorted(line.split(' ')[4] for line in open('/proc/self/mountinfo'))
+    return sorted(line.split(' ')[4] for line in open('/proc/self/mountinfo', errors='replace'))
 
 
 def another_engine():
@@ -20,7 +20,7 @@ def _links():
 
 
 def _tables():
-    out = subprocess.run(['nft', 'list', 'tables'], capture_output=True, text=True).stdout
+    out = subprocess.run(['nft', 'list', 'tables'], capture_output=True, text=True, errors='replace').stdout
     return sorted(out.split('\n'))
 
 

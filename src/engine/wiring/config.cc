@@ -165,7 +165,7 @@ const std::vector<Setting>& settings() {
        },
        true},
       {"max-concurrent-uploads", "max-concurrent-uploads", false, false,
-       "Set the max concurrent uploads (default 3)",
+       "Set the max concurrent uploads (default 5)",
        [](Config& c, const std::string& v) {
          count(&Config::maxConcurrentUploads, "max-concurrent-uploads", v, c);
        },

@@ -28,7 +28,7 @@ struct Config {
   std::vector<std::string> labels;
   http::ProxyConfig proxy;
   bool init = false;
-  int maxConcurrentDownloads = 3, maxConcurrentUploads = 3;  // layers of one image
+  int maxConcurrentDownloads = 3, maxConcurrentUploads = 5;  // layers of one image
   int maxDownloadAttempts = 5;
   std::string storageDriver;  // empty: the best that works
   std::vector<std::pair<std::string, int>> addressPools;

@@ -71,7 +71,7 @@ struct User {
 };
 
 struct Transfers {
-  int downloads = 3, uploads = 3;  // layers of one image at once
+  int downloads = 3, uploads = 5;  // layers of one image at once
   int attempts = 5;                // for a blob whose connection breaks
 };
 
