@@ -278,6 +278,21 @@ def test_daemons_live_side_by_side_and_keep_their_containers(daemon, eventually)
     assert state['Running'] and state['Pid'] == pids[0]
 
 
+@pytest.mark.parametrize('damaged', [b'', b'../../../escape\n', b'\xff\x00' * 16])
+def test_damaged_engine_id_is_refused(daemon, damaged):
+    one = daemon()
+    path = one.root + '/data/engine-id'
+    right = open(path, 'rb').read()
+    one.stop()
+    open(path, 'wb').write(damaged)
+    one.wait = False
+    one.start()
+    assert one.process.wait(20) == 1 and f'{path} is damaged' in one.log(), one.log()
+    open(path, 'wb').write(right)
+    one.wait = True
+    one.start()
+
+
 def test_daemon_has_defaults_for_its_containers(daemon):
     from conftest import import_image
     from lib import images

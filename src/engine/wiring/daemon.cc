@@ -49,8 +49,17 @@ sys::Fd lockRoot(const std::string& path, mode_t mode) {
 // Made once a data root; what tells this daemon's links, tables and cgroups from another's.
 std::string engineId(const std::string& dataRoot) {
   const sys::Fd directory = sys::openAt(AT_FDCWD, dataRoot, O_RDONLY | O_DIRECTORY);
-  if (const auto known = sys::readFileIfExists(directory.get(), "engine-id", 128))
-    return std::string(base::trim(*known));
+  if (const auto known = sys::readFileIfExists(directory.get(), "engine-id", 128)) {
+    // It becomes part of the names of cgroups, links and tables.
+    const std::string id(base::trim(*known));
+    if (id.size() != 32 || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      base::fail(Code::kDataLoss,
+                 "{}/engine-id is damaged: 32 hexadecimal digits expected. Restore it, or remove it "
+                 "when none of its containers runs",
+                 dataRoot);
+    }
+    return id;
+  }
   const std::string id = base::randomHex(16);
   sys::writeDurable(directory.get(), "engine-id", id + "\n", 0600);
   return id;
