@@ -7,7 +7,7 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from lib import host, images  # noqa: E402
+from lib import host, images, parity  # noqa: E402
 from lib.engine import BIN, DOCKER, Client, Engine  # noqa: E402
 
 
@@ -99,6 +99,14 @@ def sampan(engine):
     client = Client('sampan', BIN + '/sampan', engine.host)
     yield client
     client.close()
+
+
+@pytest.fixture(scope='module')
+def both(engine, busybox, tmp_path_factory):
+    """The newest official command line and ours, to be compared."""
+    both = parity.Both(engine.host, tmp_path_factory.mktemp('parity'))
+    open(both.scratch + '/plain', 'w').close()
+    return both
 
 
 @pytest.fixture

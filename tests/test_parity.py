@@ -8,27 +8,9 @@ tables with the reason. Not compared, because they cannot or shall not be equal:
   - `-v a:/b` with a name of one letter, which docker takes for a drive of Windows;
   - login with no engine: docker then asks the registry itself.
 """
-import os
-import re
-import shutil
-import subprocess
-
 import pytest
 from conftest import import_image
 from lib import images, parity
-from lib.engine import BIN, DOCKER
-
-
-def newest_docker():
-    found = {program for program in (shutil.which('docker'), DOCKER) if program}
-    return max(found, key=parity.version_of)
-
-
-@pytest.fixture(scope='module')
-def both(engine, busybox, tmp_path_factory):
-    both = parity.Both(newest_docker(), BIN + '/sampan', engine.host, tmp_path_factory.mktemp('parity'))
-    open(both.scratch + '/plain', 'w').close()
-    return both
 
 
 def sections(*tables):
@@ -62,8 +44,9 @@ def harbour(both, engine):
     both.run('docker', 'volume rm keep')
 
 
-@pytest.mark.parametrize('section', sections('lists.txt', 'inspect.txt', 'errors.txt', 'run_flags.txt', 'scenes.txt', 'help.txt'))
+@pytest.mark.parametrize('section', sections('lists.txt', 'inspect.txt', 'errors.txt', 'run_flags.txt', 'scenes.txt', 'help.txt', 'client.txt'))
 def test_both_say_the_same(harbour, section):
+    harbour.write(section.files)
     if section.scene:
         unequal = harbour.compare_scene(section)
     else:

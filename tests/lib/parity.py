@@ -9,21 +9,28 @@ A table (tests/parity/*.txt) is made of sections:
     # text              a comment
     @sh COMMAND         (scenes) a step of the host's, in a shell, with $DOCKER as the command line; its output is compared too
     @in TEXT            (both) stdin of the next line, with \\n as a line end; without it stdin is empty
+    @env A=B C=D        (both) variables of the next line; "A=" takes it away where it is set
+    @file PATH TEXT     a file below $SCRATCH, made before anything runs
     LINE  ## 28.3: why  compared from that version of docker on; the step of a scene is done in any case
+    LINE  ## word       the same, with version and reason of the class that the head of the table states:
+    @class word 28: why
 """
 import difflib
 import os
 import re
 import shlex
+import shutil
 import subprocess
+
+from lib.engine import BIN, DOCKER
 
 HERE = os.path.dirname(__file__)
 TABLES = os.path.join(HERE, '../parity')
 
 
 class Case:
-    def __init__(self, line, stdin, since, reason, where):
-        self.line, self.stdin, self.since, self.reason, self.where = line, stdin, since, reason, where
+    def __init__(self, line, stdin, env, since, reason, where):
+        self.line, self.stdin, self.env, self.since, self.reason, self.where = line, stdin, env, since, reason, where
 
     def __repr__(self):
         return f'{self.where}: {self.line}'
@@ -31,11 +38,11 @@ class Case:
 
 class Section:
     def __init__(self, name, scene):
-        self.name, self.scene, self.cases = name, scene, []
+        self.name, self.scene, self.cases, self.files = name, scene, [], {}
 
 
 def load(table):
-    sections, stdin = [], b''
+    sections, classes, stdin, env = [], {}, b'', {}
     for number, line in enumerate(open(os.path.join(TABLES, table)), 1):
         line = line.rstrip('\n')
         if not line.strip() or line.startswith('#'):
@@ -43,13 +50,22 @@ def load(table):
         if line.startswith('[') and line.endswith(']'):
             name = line[1:-1]
             sections.append(Section(name.removeprefix('scene: '), name.startswith('scene: ')))
+        elif line.startswith('@class '):
+            word, note = line[7:].split(' ', 1)
+            classes[word] = note
         elif line.startswith('@in '):
             stdin = line[4:].replace('\\n', '\n').encode()
+        elif line.startswith('@env '):
+            env = dict(word.split('=', 1) for word in shlex.split(line[5:]))
+        elif line.startswith('@file '):
+            path, _, text = line[6:].partition(' ')
+            sections[-1].files[path] = text.replace('\\n', '\n')
         else:
             line, _, note = line.partition('  ## ')
-            since, _, reason = note.partition(': ')
-            sections[-1].cases.append(Case(line.rstrip(), stdin, version(since), reason, f'{table}:{number}'))
-            stdin = b''
+            since, _, reason = classes.get(note, note).partition(': ')
+            assert not note or reason, f'{table}:{number}: no class {note}'
+            sections[-1].cases.append(Case(line.rstrip(), stdin, env, version(since), reason, f'{table}:{number}'))
+            stdin, env = b'', {}
     return sections
 
 
@@ -63,11 +79,17 @@ def version_of(program):
     return version(out.split('version ')[1])
 
 
+def newest_docker():
+    found = {program for program in (shutil.which('docker'), DOCKER) if program}
+    return max(found, key=version_of)
+
+
 class Both:
     """The official command line and ours, which is started under docker's name, in one environment."""
 
-    def __init__(self, docker, sampan, host, scratch):
-        self.scratch, self.version = str(scratch), version_of(docker)
+    def __init__(self, host, scratch):
+        docker, sampan = newest_docker(), BIN + '/sampan'
+        self.scratch, self.version, self.prefix = str(scratch), version_of(docker), []
         self.programs = {}
         for name, program in (('docker', docker), ('sampan', sampan)):
             folder = f'{self.scratch}/{name}'
@@ -82,21 +104,30 @@ class Both:
         self.variables = dict(PATH=os.environ['PATH'], HOME=self.scratch, DOCKER_HOST=host, DOCKER_CONFIG=self.config,
                               DOCKER_CLI_HINTS='false', SCRATCH=self.scratch, TZ='UTC', LANG='C')
 
+    def write(self, files):
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(f'{self.scratch}/{path}'), exist_ok=True)
+            with open(f'{self.scratch}/{path}', 'w') as file:
+                file.write(text)
+
     def start(self, name, words, env=None):
-        return subprocess.Popen([self.programs[name], *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env={**self.variables, **(env or {})}, cwd=self.scratch + '/work')
+        env = {key: value.replace('$SCRATCH', self.scratch) for key, value in {**self.variables, **(env or {})}.items() if value}
+        return subprocess.Popen([*self.prefix, self.programs[name], *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env=env, cwd=self.scratch + '/work')
 
     def words(self, line):
         return shlex.split(line.replace('$SCRATCH', self.scratch))
 
     def finish(self, process, stdin):
+        code = None
         try:
             out, err = process.communicate(stdin, timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()
-            return ('did not end in 60 s', text(out), text(err))
-        return (process.returncode, text(out), text(err))
+            code = 'did not end in 60 s'
+        # An error that shows the address of a request shows the version that this client speaks.
+        return (process.returncode if code is None else code, text(out), re.sub(r'/v1\.\d\d/', '/v1.<n>/', text(err)))
 
     def run(self, name, line, stdin=b'', env=None):
         return self.finish(self.start(name, self.words(line), env), stdin)
@@ -105,7 +136,7 @@ class Both:
         """'' or the difference. A list that differs is asked again: a second may have ended between the two."""
         answers = {}
         for _ in range(3):
-            running = {name: self.start(name, self.words(case.line), env) for name in self.programs}
+            running = {name: self.start(name, self.words(case.line), env or case.env) for name in self.programs}
             answers = {name: self.finish(process, case.stdin) for name, process in running.items()}
             if answers['docker'] == answers['sampan']:
                 return ''
@@ -124,7 +155,7 @@ class Both:
                                       env={**self.variables, 'DOCKER': self.programs[name]}, timeout=60)
                 answer = (done.returncode, text(done.stdout), text(done.stderr))
             else:
-                answer = self.run(name, case.line, case.stdin)
+                answer = self.run(name, case.line, case.stdin, case.env)
             answers.append(None if self.version < case.since else (answer[0], names.plain(answer[1]), names.plain(answer[2])))
         return answers
 

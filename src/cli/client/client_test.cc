@@ -26,13 +26,15 @@ TEST(Endpoint, UnixAndTcp) {
   EXPECT_EQ(tcp.port, 2375);
   EXPECT_EQ(tcp.basePath, "/base");
   EXPECT_EQ(parseEndpoint("tcp://host").port, 2375);
-  EXPECT_EQ(errorOf([] { parseEndpoint("foo://x"); }), "invalid bind address format: foo://x");
+  EXPECT_EQ(errorOf([] { parseEndpoint("foo://x"); }),
+            "unable to resolve docker endpoint: invalid bind address format: foo://x");
   EXPECT_EQ(errorOf([] { parseEndpoint("tcp://1.2.3.4:foo"); }),
-            "parse \"tcp://1.2.3.4:foo\": invalid port \":foo\" after host");
+            "unable to resolve docker endpoint: parse \"tcp://1.2.3.4:foo\": invalid port \":foo\" "
+            "after host");
 }
 
 TEST(Endpoint, UnknownContextIsNamed) {
-  const std::string error = errorOf([] { contextHost("/nonexistent", "foo"); });
+  const std::string error = errorOf([] { contextTarget("/nonexistent", "foo"); });
   EXPECT_EQ(error,
             "context \"foo\": context not found: open "
             "/nonexistent/contexts/meta/"

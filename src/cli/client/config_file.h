@@ -25,7 +25,10 @@ class ConfigFile {
  public:
   // --config, DOCKER_CONFIG, else ~/.docker.
   static std::string defaultDirectory();
-  // A missing file is an empty one. Error kInvalidArgument when it is no JSON object.
+  // A missing file is an empty one. Whatever is wrong with one that is there becomes `problem`, in
+  // docker's words ("parsing config file (…): unexpected EOF"), and the rest of it counts.
+  static ConfigFile load(const std::string& directory, std::string& problem);
+  // The same with the problem as an Error.
   static ConfigFile load(const std::string& directory);
 
   const std::string& directory() const noexcept { return directory_; }
@@ -38,17 +41,20 @@ class ConfigFile {
   // Credentials for a registry (its host, or kHubServer): from its helper, else from "auths". Empty
   // when there are none.
   AuthConfig credentials(const std::string& server) const;
-  // Stores in the helper or in the file. Returns true when the secret lies readable in the file.
+  // Stores in the helper or in the file. Returns true when a secret was written where it can be
+  // read. Error kConflict when the file could not be read: docker would overwrite all that it
+  // holds.
   bool store(const AuthConfig& auth);
   void erase(const std::string& server);
-  bool hasPlainEntry(const std::string& server) const;
 
  private:
   std::string helperFor(const std::string& server) const;
   AuthConfig plainCredentials(const std::string& server) const;
+  void parse(const std::string& text);
   void save() const;
 
   std::string directory_;
+  bool unreadable_ = false;  // what the file holds is not in root_
   json::Value root_ = json::Value::object();
 };
 

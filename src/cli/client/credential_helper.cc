@@ -6,6 +6,7 @@
 
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
+#include "platform/sys/file.h"
 #include "platform/sys/spawn.h"
 
 namespace client {
@@ -17,7 +18,13 @@ constexpr const char* kTokenUser =
     "<token>";  // the user name under which helpers keep identity tokens
 constexpr const char* kNotFound = "credentials not found in native keychain";
 
-std::string findProgram(const std::string& program) {
+const char* doing(std::string_view command) {
+  return command == "get" ? "getting" : command == "store" ? "storing" : "erasing";
+}
+
+}  // namespace
+
+std::string CredentialHelper::findProgram(const std::string& program) {
   const char* path = std::getenv("PATH");
   for (const std::string& directory :
        base::split(path ? path : "/usr/local/bin:/usr/bin:/bin", ':')) {
@@ -27,35 +34,39 @@ std::string findProgram(const std::string& program) {
   return {};
 }
 
-}  // namespace
+bool CredentialHelper::installed() const {
+  return !findProgram(fmt::format("docker-credential-{}", name_)).empty();
+}
 
 std::string CredentialHelper::run(const char* command, const std::string& input,
-                                  bool& succeeded) const {
+                                  int& status) const {
   const std::string program = fmt::format("docker-credential-{}", name_);
   const std::string path = findProgram(program);
   if (path.empty()) {
     base::fail(Code::kInternal,
                "error {} credentials - err: exec: {}: executable file not found in $PATH, out: ``",
-               command == std::string_view("get")     ? "getting"
-               : command == std::string_view("store") ? "storing"
-                                                      : "erasing",
-               base::quote(program));
+               doing(command), base::quote(program));
   }
   const sys::Output output = sys::run({path, command}, input);
-  succeeded = output.status.code == 0;
+  if (!output.err.empty()) sys::writeAll(STDERR_FILENO, output.err, "/dev/stderr");
+  status = output.status.code;
   return std::string(base::trim(output.out));
 }
 
+void CredentialHelper::fail(const char* command, int status, const std::string& answer) {
+  base::fail(Code::kInternal, "error {} credentials - err: exit status {}, out: `{}`",
+             doing(command), status, answer);
+}
+
 AuthConfig CredentialHelper::get(const std::string& server) const {
-  bool succeeded = false;
-  const std::string answer = run("get", server, succeeded);
+  int status = 0;
+  const std::string answer = run("get", server, status);
   AuthConfig auth;
-  if (!succeeded) {
+  if (status != 0) {
     if (answer == kNotFound) return auth;
-    base::fail(Code::kInternal, "error getting credentials - err: exit status 1, out: `{}`",
-               answer);
+    fail("get", status, answer);
   }
-  const json::Value value = json::Value::parse(answer);
+  const json::Value value = json::Value::parse(answer, {.decoder = true});
   const std::string user = value["Username"].isString() ? value["Username"].asString() : "";
   const std::string secret = value["Secret"].isString() ? value["Secret"].asString() : "";
   if (user == kTokenUser) {
@@ -73,19 +84,15 @@ void CredentialHelper::store(const AuthConfig& auth) const {
   value.set("ServerURL", auth.serverAddress);
   value.set("Username", token ? std::string(kTokenUser) : auth.username);
   value.set("Secret", token ? auth.identityToken : auth.password);
-  bool succeeded = false;
-  const std::string answer = run("store", value.write(), succeeded);
-  if (!succeeded)
-    base::fail(Code::kInternal, "error storing credentials - err: exit status 1, out: `{}`",
-               answer);
+  int status = 0;
+  const std::string answer = run("store", value.write(), status);
+  if (status != 0) fail("store", status, answer);
 }
 
 void CredentialHelper::erase(const std::string& server) const {
-  bool succeeded = false;
-  const std::string answer = run("erase", server, succeeded);
-  if (!succeeded && answer != kNotFound)
-    base::fail(Code::kInternal, "error erasing credentials - err: exit status 1, out: `{}`",
-               answer);
+  int status = 0;
+  const std::string answer = run("erase", server, status);
+  if (status != 0) fail("erase", status, answer);
 }
 
 }  // namespace client

@@ -17,13 +17,25 @@ struct Endpoint {
   std::string caFile, certFile, keyFile;
 };
 
-// Error kInvalidArgument in docker's words: "invalid bind address format: …", "parse …: invalid
-// port …".
-Endpoint parseEndpoint(std::string_view text);
+// "unix:///run/x.sock", "tcp://host:port/base", "host:port"; "" is docker's default TCP address.
+// With `tls` that has the port for TLS. Errors in docker's words, as they stand behind "Failed to
+// initialize: ": "unable to resolve docker endpoint: invalid bind address format: …".
+Endpoint parseEndpoint(std::string_view text, bool tls = false);
 
-// The host a stored context names. `configDir` is where config.json lies. Error kNotFound with
-// docker's sentence.
-std::string contextHost(const std::string& configDir, const std::string& context);
+// What a stored context names.
+struct ContextTarget {
+  std::string host;
+  bool skipVerify = false;
+  std::string caFile, certFile, keyFile;  // "" where the context has none
+  bool tls() const noexcept {
+    return skipVerify || !caFile.empty() || !certFile.empty() || !keyFile.empty();
+  }
+};
+
+// `configDir` is where config.json lies. Error kNotFound with docker's sentence.
+ContextTarget contextTarget(const std::string& configDir, const std::string& context);
+// Where a context of that name is stored.
+std::string contextFile(const std::string& configDir, const std::string& context);
 
 // The socket used when nothing says another. Under the name docker that is docker's own, unless
 // only ours exists.

@@ -11,6 +11,8 @@ using base::Code;
 
 constexpr const char* kOldestVersion = "1.24";  // spoken when the daemon does not say its own
 constexpr const char* kHostHeader = "api.moby.localhost";
+constexpr json::ReadOptions kAnswer{.decoder =
+                                        true};  // Go's words for an answer that ends too soon
 
 Code codeOf(int status) {
   switch (status) {
@@ -39,8 +41,10 @@ std::string titled(std::string_view method) {
   return text;
 }
 
-std::string_view reasonOf(const http::ClientResponse& response) {
-  return response.reason.empty() ? std::string_view("an error") : std::string_view(response.reason);
+// "404 Not Found".
+std::string statusText(const http::ClientResponse& response) {
+  return response.reason.empty() ? fmt::format("{}", response.status)
+                                 : fmt::format("{} {}", response.status, response.reason);
 }
 
 }  // namespace
@@ -95,13 +99,15 @@ const PingInfo& EngineClient::ping(bool must) {
     ping_.emplace();
     try {
       auto response = send("HEAD", "/_ping", {}, false);
-      if (response->status != 200) response = send("GET", "/_ping", {}, false);
-      response->readAll();
-      ping_->reached = true;
+      if (response->status != 200 && response->status != 500)
+        response = send("GET", "/_ping", {}, false);
+      ping_->reached = response->status == 200;
       ping_->apiVersion = response->headers.get("Api-Version");
       ping_->osType = response->headers.get("Ostype");
       ping_->builderVersion = response->headers.get("Builder-Version");
       ping_->experimental = response->headers.get("Docker-Experimental") == "true";
+      if (response->status >= 400 && ping_->apiVersion.empty()) failResponse(*response, "/_ping");
+      response->readAll();
     } catch (const base::Error& error) {
       ping_error_ = error;
     }
@@ -148,61 +154,67 @@ std::unique_ptr<http::ClientResponse> EngineClient::send(std::string_view method
   }
 }
 
+std::string EngineClient::urlOf(const std::string& target) const {
+  const bool ipv6 = endpoint_.host.find(':') != std::string::npos;
+  const std::string authority =
+      endpoint_.socketPath.empty()
+          ? fmt::format(fmt::runtime(ipv6 ? "[{}]:{}" : "{}:{}"), endpoint_.host, endpoint_.port)
+          : http::percentEncode(endpoint_.socketPath);
+  return fmt::format("{}://{}{}", endpoint_.tls ? "https" : "http", authority, target);
+}
+
 void EngineClient::failConnect(const base::Error& error, std::string_view method,
                                const std::string& target) {
-  const std::string& where = endpoint_.text;
-  switch (error.sysErrno()) {
-    case ENOENT:
-    case ECONNREFUSED:
-    case ENOTSOCK:
-    case ETIMEDOUT:
-      throw base::Error(
-          Code::kUnavailable,
-          fmt::format("Cannot connect to the Docker daemon at {}. Is the docker daemon running?",
-                      where),
-          error.sysErrno());
-    default:
-      break;
-  }
-  const std::string authority = endpoint_.socketPath.empty()
-                                    ? fmt::format("{}:{}", endpoint_.host, endpoint_.port)
-                                    : http::percentEncode(endpoint_.socketPath);
-  const std::string url =
-      fmt::format("{}://{}{}", endpoint_.tls ? "https" : "http", authority, target);
-  if (error.sysErrno() == EACCES || error.sysErrno() == EPERM) {
+  if (error.code() == Code::kCancelled) throw error;
+  const int number = error.sysErrno();
+  const bool unixSocket = !endpoint_.socketPath.empty();
+  const std::string& why = error.message();
+  const std::string asked = fmt::format("{} \"{}\"", titled(method), urlOf(target));
+  if (unixSocket && (number == EACCES || number == EPERM)) {
     throw base::Error(Code::kForbidden,
                       fmt::format("permission denied while trying to connect to the Docker daemon "
-                                  "socket at {}: {} \"{}\": dial unix {}: "
-                                  "connect: permission denied",
-                                  where, titled(method), url, endpoint_.socketPath),
-                      error.sysErrno());
+                                  "socket at {}: {}: {}",
+                                  endpoint_.text, asked, why),
+                      number);
   }
-  if (error.code() == Code::kCancelled) throw error;
-  throw base::Error(
-      error.code(),
-      fmt::format("error during connect: {} \"{}\": {}", titled(method), url, error.message()),
-      error.sysErrno());
+  if (number == ECONNREFUSED || number == ETIMEDOUT || (unixSocket && why.starts_with("dial "))) {
+    throw base::Error(
+        Code::kUnavailable,
+        fmt::format("Cannot connect to the Docker daemon at {}. Is the docker daemon running?",
+                    endpoint_.text),
+        number);
+  }
+  if (why.starts_with("malformed HTTP response") && !endpoint_.tls) {
+    throw base::Error(
+        error.code(),
+        fmt::format("{}: net/http: HTTP/1.x transport connection broken: {}.\n"
+                    "* Are you trying to connect to a TLS-enabled daemon without TLS?",
+                    asked, why),
+        number);
+  }
+  throw base::Error(error.code(), fmt::format("error during connect: {}: {}", asked, why), number);
 }
 
 void EngineClient::failResponse(http::ClientResponse& response, const std::string& target) {
   constexpr size_t kLongestError = 1 << 20;
+  constexpr const char* kUnlike = "check if the server supports the requested API version";
   const std::string body = response.readAll(kLongestError);
-  std::string message;
+  const int status = response.status;
+  if (body.empty()) {
+    throw ApiError(status, fmt::format("request returned {} for API route and version {}, {}",
+                                       statusText(response), urlOf(target), kUnlike));
+  }
+  std::string message(base::trim(body));
   if (response.headers.get("Content-Type") == "application/json") {
-    const json::Value value = json::Value::parse(body);
-    if (value["message"].isString()) message = std::string(base::trim(value["message"].asString()));
-  } else {
-    message = std::string(base::trim(body));
+    const json::Value value =
+        base::within("Error reading JSON", [&] { return json::Value::parse(body); });
+    const json::Value& told = value["message"];
+    message = told.isString() ? std::string(base::trim(told.asString())) : std::string();
+    if (message.empty())
+      message = fmt::format("API returned a {} ({}) but provided no error-message", status,
+                            response.reason);
   }
-  if (message.empty()) {
-    throw ApiError(
-        response.status,
-        fmt::format(
-            "request returned {} for API route and version {}, check if the server supports the "
-            "requested API version",
-            reasonOf(response), target));
-  }
-  throw ApiError(response.status, fmt::format("Error response from daemon: {}", message));
+  throw ApiError(status, fmt::format("Error response from daemon: {}", message));
 }
 
 std::unique_ptr<http::ClientResponse> EngineClient::open(std::string_view method,
@@ -222,15 +234,14 @@ std::string EngineClient::call(std::string_view method, const std::string& path,
 }
 
 json::Value EngineClient::getJson(const std::string& path, const QueryString& query) {
-  return json::Value::parse(call("GET", path, query));
+  return json::Value::parse(call("GET", path, query), kAnswer);
 }
 
 json::Value EngineClient::postJson(const std::string& path, const QueryString& query,
                                    const json::Value& body, const CallOptions& more) {
   CallOptions options = more;
   if (!body.isNull()) options.body = body.write();
-  const std::string answer = call("POST", path, query, options);
-  return base::trim(answer).empty() ? json::Value() : json::Value::parse(answer);
+  return json::Value::parse(call("POST", path, query, options), kAnswer);
 }
 
 std::unique_ptr<RawStream> EngineClient::hijack(const std::string& path, const QueryString& query,

@@ -89,6 +89,8 @@ class EngineClient {
   std::unique_ptr<http::ClientResponse> send(std::string_view method, const std::string& target,
                                              const CallOptions& options, bool upgrade);
   std::string target(const std::string& path, const QueryString& query);
+  // As errors show it: a socket's path is the host.
+  std::string urlOf(const std::string& target) const;
   [[noreturn]] void failResponse(http::ClientResponse& response, const std::string& target);
   [[noreturn]] void failConnect(const base::Error& error, std::string_view method,
                                 const std::string& target);

@@ -106,8 +106,10 @@ void showProgress(http::ClientResponse& response, ProgressDisplay& display,
                   const std::function<void(const json::Value&)>& aux) {
   json::Splitter splitter;
   std::array<char, 16384> buffer;
-  while (const size_t n = response.read(buffer)) {
-    splitter.push({buffer.data(), n});
+  for (bool ended = false; !ended;) {
+    const size_t n = response.read(buffer);
+    ended = n == 0;
+    splitter.push(ended ? std::string_view("\n") : std::string_view(buffer.data(), n));
     while (const auto text = splitter.next()) {
       const json::Value message = json::Value::parse(*text);
       if (const json::Value* result = message.find("aux"); result && !result->isNull()) {
@@ -117,6 +119,7 @@ void showProgress(http::ClientResponse& response, ProgressDisplay& display,
       display.show(message);
     }
   }
+  if (!splitter.empty()) base::fail(base::Code::kUnavailable, "unexpected EOF");
 }
 
 }  // namespace client

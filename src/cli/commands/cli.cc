@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "cli/commands/command.h"
+#include "cli/commands/option_values.h"
 #include "platform/base/strings.h"
 #include "platform/sys/check.h"
 
@@ -40,6 +41,8 @@ void checkLogLevel(const std::string& level) {
 }
 
 constexpr size_t kFlushAbove = 64 * 1024;
+constexpr const char* kUnresolved = "unable to resolve docker endpoint";
+constexpr const char* kDefaultContext = "default";
 
 }  // namespace
 
@@ -60,7 +63,7 @@ FlagTable globalFlags() {
        "default context set with \"docker context "
        "use\")"},
       {"debug", 'D', Kind::kBool, "", "Enable debug mode"},
-      {"host", 'H', Kind::kString, "string", "Daemon socket to connect to"},
+      {"host", 'H', Kind::kList, "list", "Daemon socket to connect to"},
       {"log-level", 'l', Kind::kString, "string",
        "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\") (default "
        "\"info\")",
@@ -79,16 +82,16 @@ void Cli::configure(const Flags& flags) {
   checkLogLevel(flags.text("log-level"));
   config_directory_ =
       flags.changed("config") ? flags.text("config") : client::ConfigFile::defaultDirectory();
-  host_ = flags.text("host");
-  host_given_ = flags.changed("host");
+  hosts_ = flags.list("host");
   context_flag_ = flags.text("context");
-  if (!host_.empty() && !context_flag_.empty()) {
+  if (!hosts_.empty() && !context_flag_.empty()) {
     fail(Code::kInvalidArgument, "conflicting options: cannot specify both --host and --context");
   }
   debug_ = flags.on("debug");
   tls_verify_ = flags.changed("tlsverify") ? flags.on("tlsverify")
                                            : !environment("DOCKER_TLS_VERIFY").empty();
-  tls_ = flags.on("tls") || tls_verify_ || !environment("DOCKER_TLS").empty();
+  tls_ = flags.on("tls") || tls_verify_ || flags.changed("tlsverify") ||
+         !environment("DOCKER_TLS").empty();
   std::string certificates = environment("DOCKER_CERT_PATH");
   if (certificates.empty()) certificates = config_directory_;
   const auto file = [&](const char* flag, const char* name) {
@@ -102,6 +105,7 @@ void Cli::configure(const Flags& flags) {
     cert_file_ = file("tlscert", "cert.pem");
     key_file_ = file("tlskey", "key.pem");
   }
+  config();
 }
 
 void Cli::print(std::string_view text) {
@@ -131,13 +135,9 @@ void Cli::writeError(std::string_view text) {
 
 client::ConfigFile& Cli::config() {
   if (!config_) {
-    try {
-      config_ = client::ConfigFile::load(config_directory_);
-    } catch (const base::Error& error) {
-      warn(fmt::format("WARNING: Error loading config file: {}/config.json: {}", config_directory_,
-                       error.message()));
-      config_.emplace();
-    }
+    std::string problem;
+    config_ = client::ConfigFile::load(config_directory_, problem);
+    if (!problem.empty()) warn(fmt::format("WARNING: Error {}", problem));
   }
   return *config_;
 }
@@ -146,28 +146,39 @@ const std::string& Cli::contextName() {
   if (!context_name_.empty()) return context_name_;
   if (!context_flag_.empty()) {
     context_name_ = context_flag_;
-  } else if (host_given_ || !environment("DOCKER_HOST").empty()) {
-    context_name_ = "default";
+  } else if (!hosts_.empty() || !environment("DOCKER_HOST").empty()) {
+    context_name_ = kDefaultContext;
   } else {
     context_name_ = environment("DOCKER_CONTEXT");
     if (context_name_.empty()) context_name_ = config().text("currentContext");
-    if (context_name_.empty()) context_name_ = "default";
+    if (context_name_.empty()) context_name_ = kDefaultContext;
   }
   return context_name_;
 }
 
-client::Endpoint Cli::resolveEndpoint() {
-  std::string host = host_;
-  const std::string context = contextName();
-  if (context != "default") {
-    host = client::contextHost(config().directory(), context);
-  } else if (!host_given_) {
-    host = environment("DOCKER_HOST");
+client::Endpoint Cli::contextEndpoint(const std::string& context) {
+  const client::ContextTarget target =
+      base::within(kUnresolved, [&] { return client::contextTarget(config_directory_, context); });
+  client::Endpoint endpoint = client::parseEndpoint(target.host);
+  if (endpoint.socketPath.empty() && target.tls()) {
+    endpoint.tls = true;
+    endpoint.verify = !target.skipVerify;
+    endpoint.caFile = target.caFile;
+    endpoint.certFile = target.certFile;
+    endpoint.keyFile = target.keyFile;
   }
-  if (host.empty()) host = client::defaultHost(program_);
-  client::Endpoint endpoint = client::parseEndpoint(host);
+  return endpoint;
+}
+
+client::Endpoint Cli::resolveEndpoint() {
+  const std::string context = contextName();
+  if (context != kDefaultContext) return contextEndpoint(context);
+  if (hosts_.size() > 1) fail(Code::kInvalidArgument, "{}: Specify only one -H", kUnresolved);
+  std::string host = hosts_.empty() ? environment("DOCKER_HOST") : hosts_[0];
+  if (base::trim(host).empty()) host = tls_ ? std::string("tcp://") : client::defaultHost(program_);
+  client::Endpoint endpoint = client::parseEndpoint(host, tls_);
   if (tls_ && ::access(ca_file_.c_str(), R_OK) != 0)
-    fail(Code::kInvalidArgument, "open {}: {}", ca_file_, base::errnoText(errno));
+    fail(Code::kInvalidArgument, "{}: open {}: {}", kUnresolved, ca_file_, base::errnoText(errno));
   if (endpoint.socketPath.empty() && tls_) {
     endpoint.tls = true;
     endpoint.verify = tls_verify_;
@@ -178,17 +189,36 @@ client::Endpoint Cli::resolveEndpoint() {
   return endpoint;
 }
 
+Headers Cli::customHeaders() {
+  constexpr const char* kVariable = "DOCKER_CUSTOM_HEADERS";
+  const std::string value = environment(kVariable);
+  if (value.empty()) return config().httpHeaders();
+  Headers headers;
+  for (const std::string& pair : splitRecord(value)) {
+    const auto [name, text] = base::cut(pair, '=');
+    const std::string_view key = base::trim(name);
+    const char* wrong = key.empty() ? "value contains a key=value pair with an empty key"
+                        : !text     ? "missing \"=\" in key=value pair"
+                                    : nullptr;
+    if (wrong)
+      fail(Code::kInvalidArgument,
+           "failed to set custom headers from {} environment variable: {}: '{}'", kVariable, wrong,
+           pair);
+    headers.emplace_back(key, *text);
+  }
+  return headers;
+}
+
 client::EngineClient& Cli::engine() {
   if (!engine_) {
-    client::Endpoint endpoint;
     try {
-      endpoint = resolveEndpoint();
+      std::string version = environment("DOCKER_API_VERSION");
+      if (version.starts_with('v')) version.erase(0, 1);
+      engine_ = std::make_unique<client::EngineClient>(resolveEndpoint(), customHeaders(),
+                                                       std::move(version));
     } catch (const base::Error& error) {
-      throw Exit(1, fmt::format("Failed to initialize: unable to resolve docker endpoint: {}",
-                                error.message()));
+      throw Exit(1, fmt::format("Failed to initialize: {}", error.message()));
     }
-    engine_ = std::make_unique<client::EngineClient>(std::move(endpoint), config().httpHeaders(),
-                                                     environment("DOCKER_API_VERSION"));
   }
   return *engine_;
 }

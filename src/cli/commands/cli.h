@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/client/config_file.h"
 #include "cli/client/engine_client.h"
@@ -13,14 +15,17 @@
 
 namespace commands {
 
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
 class Cli {
  public:
   explicit Cli(std::string_view program) : program_(program) {}
 
   std::string_view program() const noexcept { return program_; }
 
-  // Takes the options before the command: host, context, TLS, configuration directory. Reads no
-  // file yet. Error kInvalidArgument "Unable to parse logging level: x".
+  // Takes the options before the command: host, context, TLS, configuration directory, and reads
+  // config.json, since a broken one is told before anything else. Error kInvalidArgument "Unable to
+  // parse logging level: x".
   void configure(const Flags& flags);
 
   // Standard output, buffered until flush(). Error kInternal when it cannot be written.
@@ -32,7 +37,7 @@ class Cli {
   // The same without the line's end.
   void writeError(std::string_view text);
 
-  // Warns and goes on with an empty one when config.json cannot be read.
+  // Warns, and goes on with what could be read, when something is wrong with config.json.
   client::ConfigFile& config();
   client::EngineClient& engine();
   const std::string& contextName();
@@ -47,11 +52,14 @@ class Cli {
 
  private:
   client::Endpoint resolveEndpoint();
+  client::Endpoint contextEndpoint(const std::string& context);
+  // What goes with every request: DOCKER_CUSTOM_HEADERS, else config.json's.
+  Headers customHeaders();
 
   std::string program_;
   std::string out_;
-  std::string config_directory_, host_, context_flag_;
-  bool host_given_ = false;  // also when empty: then it is the default one
+  std::string config_directory_, context_flag_;
+  std::vector<std::string> hosts_;  // as given; an empty one is the default one
   std::string ca_file_, cert_file_, key_file_;
   bool tls_ = false, tls_verify_ = false;
   bool debug_ = false;

@@ -208,8 +208,10 @@ int dispatch(Cli& cli, std::span<const std::string> args) {
   try {
     rest = flags.parse(args, false);
   } catch (const base::Error& error) {
+    cli.configure(flags);
     failUsage(125, error.message(), program, "[OPTIONS] COMMAND [ARG...]");
   }
+  cli.configure(flags);
   if (flags.on("version")) {
     cli.print(fmt::format("{} version {}, build {}\n", program == "docker" ? "Docker" : "Sampan",
                           SAMPAN_VERSION, base::buildCommit()));
@@ -224,7 +226,6 @@ int dispatch(Cli& cli, std::span<const std::string> args) {
   if (!node)
     throw Exit(1, fmt::format("{}: unknown command: {} {}\n\nRun '{} --help' for more information",
                               program, program, rest[0], program));
-  cli.configure(flags);
   return runNode(cli, program, node, rest);
 }
 

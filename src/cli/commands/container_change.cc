@@ -25,13 +25,15 @@ constexpr Flag kRmFlags[] = {
 };
 
 // The query of stop and restart.
-client::QueryString stopQuery(const Flags& flags) {
+client::QueryString stopQuery(Invocation& invocation) {
+  const Flags& flags = invocation.flags;
   const bool timeout = flags.changed("timeout"), time = flags.changed("time");
   if (timeout && time)
     base::fail(base::Code::kInvalidArgument,
                "conflicting options: cannot specify both --timeout and --time");
   client::QueryString query;
   query.addIf(!flags.text("signal").empty(), "signal", flags.text("signal"));
+  if (!flags.text("signal").empty()) invocation.cli.engine().ping(true);
   if (timeout || time)
     query.add("t", fmt::format("{}", flags.number(timeout ? "timeout" : "time")));
   return query;
@@ -46,10 +48,10 @@ int post(Invocation& invocation, const char* verb, const client::QueryString& qu
 }
 
 int runStop(Invocation& invocation) {
-  return post(invocation, "/stop", stopQuery(invocation.flags));
+  return post(invocation, "/stop", stopQuery(invocation));
 }
 int runRestart(Invocation& invocation) {
-  return post(invocation, "/restart", stopQuery(invocation.flags));
+  return post(invocation, "/restart", stopQuery(invocation));
 }
 int runPause(Invocation& invocation) {
   return post(invocation, "/pause");
@@ -87,6 +89,7 @@ int runRm(Invocation& invocation) {
 }
 
 int runWait(Invocation& invocation) {
+  invocation.cli.engine().ping(true);
   forEachArgument(invocation, [&](const std::string& name) {
     const json::Value answer =
         invocation.cli.engine().postJson(containerPath(name, "/wait"), {}, json::Value());

@@ -69,7 +69,7 @@ int runContainerExec(Invocation& invocation) {
   if (const json::Value* size = body.find("ConsoleSize")) start.set("ConsoleSize", *size);
   const std::string path = fmt::format("/exec/{}", id);
   if (detached) {
-    cli.engine().postJson(path + "/start", {}, start);
+    cli.engine().call("POST", path + "/start", {}, {.body = start.write()});
     return 0;
   }
   SignalWatch signals;

@@ -167,18 +167,19 @@ int runExport(Invocation& invocation) {
 int runCommit(Invocation& invocation) {
   const Flags& flags = invocation.flags;
   client::QueryString query;
-  query.addIf(!flags.text("author").empty(), "author", flags.text("author"));
-  for (const std::string& change : flags.list("change")) query.add("changes", change);
-  query.addIf(!flags.text("message").empty(), "comment", flags.text("message"))
-      .add("container", invocation.args[0]);
-  query.addIf(!flags.on("pause"), "pause", "0");
+  std::string repository, tag;
   if (invocation.args.size() > 1) {
     const oci::Reference reference = parseTarget(invocation.args[1]);
     if (!reference.digest().empty())
       fail(Code::kInvalidArgument, "refusing to create a tag with a digest reference");
     const oci::Reference tagged = reference.withDefaultTag();
-    query.add("repo", tagged.name()).add("tag", tagged.tag());
+    repository = tagged.name();
+    tag = tagged.tag();
   }
+  query.add("author", flags.text("author"));
+  for (const std::string& change : flags.list("change")) query.add("changes", change);
+  query.add("comment", flags.text("message")).add("container", invocation.args[0]);
+  query.addIf(!flags.on("pause"), "pause", "0").add("repo", repository).add("tag", tag);
   const json::Value answer = invocation.cli.engine().postJson("/commit", query, json::Value());
   invocation.cli.print(textAt(answer, "Id") + "\n");
   return 0;

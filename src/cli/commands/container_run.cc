@@ -133,6 +133,7 @@ std::string createContainer(Cli& cli, CreateRequest& request) {
     pullImage(cli, request.image, platform, false, STDERR_FILENO, request.quietPull);
   };
   if (request.pull == "always") pull();
+  cli.engine().ping(true);
   adaptToVersion(cli.engine(), request.body);
   json::Value answer;
   try {

@@ -117,7 +117,17 @@ int runContainerAttach(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const Flags& flags = invocation.flags;
   const std::string& name = invocation.args[0];
-  PendingExit exit(cli.engine(), name, "");
+  // Asked to wait before anything else, so that no end is missed; but it is the inspection that
+  // tells what is wrong.
+  std::optional<PendingExit> exit;
+  try {
+    exit.emplace(cli.engine(), name, "");
+  } catch (const Exit&) {
+    throw;
+  } catch (const base::Error&) {
+    cli.engine().getJson(containerPath(name, "/json"));
+    throw;
+  }
   const json::Value container = cli.engine().getJson(containerPath(name, "/json"));
   const json::Value& state = container["State"];
   if (!flagAt(state, "Running"))
@@ -144,9 +154,9 @@ int runContainerAttach(Invocation& invocation) {
     } catch (const base::Error&) {
     }
   }
-  if (runSession(cli, *stream, &exit, signals, options) == SessionEnd::kDetached)
+  if (runSession(cli, *stream, &*exit, signals, options) == SessionEnd::kDetached)
     fail(Code::kCancelled, "read escape sequence");
-  return exit.status();
+  return exit->status();
 }
 
 }  // namespace

@@ -35,8 +35,10 @@ int runImageRm(Invocation& invocation) {
         cli.print(deleted.empty() ? fmt::format("Untagged: {}\n", textAt(entry, "Untagged"))
                                   : fmt::format("Deleted: {}\n", deleted));
       }
-    } catch (const client::ApiError& error) {
-      fatal = fatal || !error.notFound();
+    } catch (const Exit&) {
+      throw;
+    } catch (const base::Error& error) {
+      fatal = fatal || error.code() != base::Code::kNotFound;
       errors.push_back(error.message());
     }
   }

@@ -174,6 +174,7 @@ int runImageLs(Invocation& invocation) {
   client::QueryString query;
   query.addIf(flags.on("all"), "all");
   if (!filters.empty()) query.add("filters", client::encodeFilters(filters));
+  cli.engine().ping(true);
   const json::Value images = cli.engine().getJson("/images/json", query);
   const bool digests = flags.on("digests") || format.find(".Digest") != std::string::npos;
   std::vector<Row> rows;

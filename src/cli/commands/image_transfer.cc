@@ -74,9 +74,14 @@ void drainQuietly(http::ClientResponse& response) {
   client::showProgress(response, silent);
 }
 
-client::CallOptions withAuth(Cli& cli, const std::string& image) {
+client::CallOptions withAuth(Cli& cli, const std::string& image, bool mustKnow = false) {
   client::CallOptions options;
-  const std::string auth = cli.registryAuth(image);
+  std::string auth;
+  try {
+    auth = cli.registryAuth(image);
+  } catch (const base::Error&) {  // a helper that fails; the image may be for everybody
+    if (mustKnow) throw;
+  }
   options.headers.emplace_back("X-Registry-Auth", auth.empty() ? "e30=" : auth);  // {} says: nobody
   return options;
 }
@@ -235,6 +240,8 @@ int runImport(Invocation& invocation) {
 
 void pullImage(Cli& cli, const std::string& image, const std::string& platform, bool allTags,
                int fd, bool quiet) {
+  // docker lets a helper for credentials fail in pull and push, but not where run pulls.
+  const bool forRun = fd == STDERR_FILENO;
   const oci::Reference parsed = oci::Reference::parse(image);
   const oci::Reference reference = allTags ? parsed : parsed.withDefaultTag();
   client::QueryString query;
@@ -246,7 +253,7 @@ void pullImage(Cli& cli, const std::string& image, const std::string& platform, 
     query.addIf(!reference.tag().empty(), "tag", reference.tag());
   }
   const auto response =
-      cli.engine().open("POST", "/images/create", query, withAuth(cli, reference.name()));
+      cli.engine().open("POST", "/images/create", query, withAuth(cli, reference.name(), forRun));
   if (quiet) return drainQuietly(*response);
   client::ProgressDisplay display = displayOn(fd);
   client::showProgress(*response, display);

@@ -109,28 +109,34 @@ int inspectAll(Invocation& invocation, const Find& find, bool onlyVolumes = fals
   return 0;
 }
 
+// The text of an object, which is shown as it came once it is known to be one.
+std::string fetch(Cli& cli, const std::string& path, const client::QueryString& query = {}) {
+  std::string text = cli.engine().call("GET", path, query);
+  json::Value::parse(text, {.decoder = true});
+  return text;
+}
+
 Object getContainer(Cli& cli, const std::string& name, bool size) {
   client::QueryString query;
   query.addIf(size, "size");
-  return {ObjectKind::kContainer, cli.engine().call("GET", containerPath(name, "/json"), query)};
+  return {ObjectKind::kContainer, fetch(cli, containerPath(name, "/json"), query)};
 }
 
 Object getImage(Cli& cli, const std::string& name, const std::string& platform) {
   client::QueryString query;
   if (!platform.empty()) query.add("platform", platformJson(platform));
-  return {ObjectKind::kImage, cli.engine().call("GET", imagePath(name, "/json"), query)};
+  return {ObjectKind::kImage, fetch(cli, imagePath(name, "/json"), query)};
 }
 
 Object getNetwork(Cli& cli, const std::string& name, bool verbose) {
   client::QueryString query;
   query.addIf(verbose, "verbose", "true");
   return {ObjectKind::kNetwork,
-          cli.engine().call("GET", fmt::format("/networks/{}", client::segment(name)), query)};
+          fetch(cli, fmt::format("/networks/{}", client::segment(name)), query)};
 }
 
 Object getVolume(Cli& cli, const std::string& name) {
-  return {ObjectKind::kVolume,
-          cli.engine().call("GET", fmt::format("/volumes/{}", client::segment(name)))};
+  return {ObjectKind::kVolume, fetch(cli, fmt::format("/volumes/{}", client::segment(name)))};
 }
 
 struct KindName {
@@ -172,7 +178,7 @@ Object getAnything(Cli& cli, const std::string& name, const std::string& type, b
   for (const OtherKind& kind : kOtherKinds) {
     if (type != kind.name) continue;
     const std::string path = fmt::format("{}{}{}", kind.before, client::segment(name), kind.behind);
-    return {ObjectKind::kOther, cli.engine().call("GET", path)};
+    return {ObjectKind::kOther, fetch(cli, path)};
   }
   fail(Code::kNotFound, "Error: No such object: {}", name);
 }

@@ -1,6 +1,8 @@
 // login, logout.
 #include <unistd.h>
 
+#include <map>
+
 #include "cli/client/terminal.h"
 #include "cli/commands/commands.h"
 #include "cli/commands/list_format.h"
@@ -20,17 +22,22 @@ constexpr Flag kLoginFlags[] = {
     {"username", 'u', Kind::kString, "string", "Username"},
 };
 
-// "https://host/v1/" and "host" are the same place; Docker Hub has a key of its own.
-std::string serverKey(const Invocation& invocation) {
-  if (invocation.args.empty()) return client::kHubServer;
-  std::string_view server = invocation.args[0];
-  if (server == "docker.io" || server == "index.docker.io" || server == "registry-1.docker.io" ||
-      server == client::kHubServer)
-    return client::kHubServer;
+// "https://host/v1/" and "host" are the same place.
+std::string hostOf(std::string_view server) {
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (server.starts_with(scheme)) server.remove_prefix(scheme.size());
   }
   return std::string(server.substr(0, server.find('/')));
+}
+
+constexpr const char* kHub = "docker.io";
+
+// Under which name a login is kept; Docker Hub has a key of its own.
+std::string loginKey(const Invocation& invocation) {
+  if (invocation.args.empty() || invocation.args[0] == kHub ||
+      invocation.args[0] == client::kHubServer)
+    return client::kHubServer;
+  return hostOf(invocation.args[0]);
 }
 
 std::string ask(Cli& cli, const std::string& question, bool secret) {
@@ -72,36 +79,51 @@ void authenticate(Cli& cli, client::AuthConfig& auth, std::string& status) {
   status = textAt(answer, "Status");
 }
 
-void keep(Cli& cli, const client::AuthConfig& auth, const std::string& status) {
-  if (cli.config().store(auth)) {
+void keep(Cli& cli, const client::AuthConfig& auth) {
+  const bool readable =
+      base::within("Error saving credentials", [&] { return cli.config().store(auth); });
+  if (readable) {
     cli.warn(
         fmt::format("\nWARNING! Your credentials are stored unencrypted in '{}'.\nConfigure a "
                     "credential helper to remove this warning. See\n"
                     "https://docs.docker.com/go/credential-store/\n",
                     cli.config().path()));
   }
-  if (!status.empty()) cli.print(status + "\n");
+}
+
+client::AuthConfig storedCredentials(Cli& cli, const std::string& server) {
+  try {
+    return cli.config().credentials(server);
+  } catch (const base::Error&) {  // a helper that fails: the user is asked instead
+    return {};
+  }
 }
 
 // What was stored before is tried first when nothing was given. False: there is none, or it was
 // refused.
-bool loginWithStored(Cli& cli, const std::string& server, const std::string& user) {
-  client::AuthConfig auth = cli.config().credentials(server);
+bool loginWithStored(Cli& cli, const std::string& server) {
+  client::AuthConfig auth = storedCredentials(cli, server);
+  if (auth.username.empty() || auth.password.empty()) return false;
   auth.serverAddress = server;
-  if (auth.username.empty() && auth.identityToken.empty()) return false;
-  if (!user.empty() && auth.username != user) return false;
-  cli.print("Authenticating with existing credentials...");
-  if (!auth.username.empty()) cli.print(fmt::format(" [Username: {}]", auth.username));
-  cli.print("\n");
+  auth.identityToken.clear();
+  cli.warn(
+      fmt::format("Authenticating with existing credentials... [Username: {}]\n\n"
+                  " Info -> To login with a different account, run 'docker logout' followed by "
+                  "'docker login'\n\n",
+                  auth.username));
   std::string status;
   try {
     authenticate(cli, auth, status);
-  } catch (const client::ApiError& error) {
-    if (error.code() != Code::kUnauthorized) throw;
-    cli.warn(fmt::format("Login did not succeed, error: {}", error.message()));
+  } catch (const Exit&) {
+    throw;
+  } catch (const base::Error& error) {
+    cli.warn(error.code() == Code::kUnauthorized
+                 ? std::string("Stored credentials invalid or expired")
+                 : fmt::format("Login did not succeed, error: {}", error.message()));
     return false;
   }
-  keep(cli, auth, status);
+  keep(cli, auth);
+  if (!status.empty()) cli.print(status + "\n");
   return true;
 }
 
@@ -111,7 +133,7 @@ int runLogin(Invocation& invocation) {
   client::AuthConfig auth;
   auth.username = flags.text("username");
   auth.password = flags.text("password");
-  auth.serverAddress = serverKey(invocation);
+  auth.serverAddress = loginKey(invocation);
   if (flags.changed("password") && flags.on("password-stdin"))
     fail(Code::kInvalidArgument,
          "conflicting options: cannot specify both --password and --password-stdin");
@@ -126,7 +148,8 @@ int runLogin(Invocation& invocation) {
       fail(Code::kInvalidArgument, "the --password-stdin option requires --username to be set");
     auth.password = readSecret();
   }
-  if (auth.password.empty() && loginWithStored(cli, auth.serverAddress, auth.username)) return 0;
+  if (auth.username.empty() && auth.password.empty() && loginWithStored(cli, auth.serverAddress))
+    return 0;
   if (auth.username.empty() || auth.password.empty()) {
     if (!client::isTerminal(STDIN_FILENO))
       fail(Code::kInvalidArgument,
@@ -137,22 +160,37 @@ int runLogin(Invocation& invocation) {
     if (auth.password.empty()) fail(Code::kInvalidArgument, "Error: Password Required");
   }
   std::string status;
+  auth.username = base::trim(auth.username);
+  auth.password = base::trim(auth.password);
   authenticate(cli, auth, status);
-  keep(cli, auth, status);
+  keep(cli, auth);
+  if (!status.empty()) cli.print(status + "\n");
   return 0;
 }
 
 int runLogout(Invocation& invocation) {
   Cli& cli = invocation.cli;
-  const std::string server = serverKey(invocation);
-  const bool hubByName =
-      server == client::kHubServer && !invocation.args.empty() && invocation.args[0] != "docker.io";
-  cli.print(fmt::format("Removing login credentials for {}\n",
-                        hubByName ? std::string("index.docker.io") : server));
-  for (const std::string& key :
-       {server, fmt::format("https://{}", server), fmt::format("http://{}", server)}) {
-    if (key == server || cli.config().hasPlainEntry(key)) cli.config().erase(key);
+  const bool named = !invocation.args.empty();
+  const std::string server = named ? invocation.args[0] : client::kHubServer;
+  const std::string host = named ? hostOf(server) : server;
+  cli.print(fmt::format("Removing login credentials for {}\n", host));
+  // A registry may be on record under any of these.
+  std::vector<std::string> keys{server};
+  for (const char* scheme : {"", "http://", "https://"}) {
+    if (named) keys.push_back(scheme + host);
   }
+  if (host == kHub) keys.push_back(client::kHubServer);  // where login has put them
+  std::map<std::string, std::string> failed;
+  for (const std::string& key : keys) {
+    try {
+      cli.config().erase(key);
+    } catch (const base::Error& error) {
+      failed[key] = error.message();
+    }
+  }
+  if (failed.size() < keys.size()) return 0;  // one has been removed
+  cli.warn("WARNING: could not erase credentials:");
+  for (const auto& [key, why] : failed) cli.warn(fmt::format("{}: {}", key, why));
   return 0;
 }
 

@@ -155,6 +155,7 @@ int runCreate(Invocation& invocation) {
   body.set("Options", toObject(keyValueMap(flags.list("opt"))));
   body.set("Labels", toObject(keyValueMap(flags.list("label"))));
   body.set("Name", invocation.args[0]);
+  invocation.cli.engine().ping(true);
   if (!invocation.cli.engine().atLeast("1.44")) body.set("CheckDuplicate", true);
   const json::Value answer = invocation.cli.engine().postJson("/networks/create", {}, body);
   if (const std::string warning = textAt(answer, "Warning"); !warning.empty()) {
@@ -255,14 +256,16 @@ int runConnect(Invocation& invocation) {
   endpoint.set("GwPriority", flags.number("gw-priority"));
   const json::Value body{{"Container", invocation.args[1]},
                          {"EndpointConfig", std::move(endpoint)}};
-  invocation.cli.engine().postJson(networkPath(invocation.args[0], "/connect"), {}, body);
+  invocation.cli.engine().call("POST", networkPath(invocation.args[0], "/connect"), {},
+                               {.body = body.write()});
   return 0;
 }
 
 int runDisconnect(Invocation& invocation) {
   const json::Value body{{"Container", invocation.args[1]},
                          {"Force", invocation.flags.on("force")}};
-  invocation.cli.engine().postJson(networkPath(invocation.args[0], "/disconnect"), {}, body);
+  invocation.cli.engine().call("POST", networkPath(invocation.args[0], "/disconnect"), {},
+                               {.body = body.write()});
   return 0;
 }
 

@@ -227,15 +227,53 @@ std::string fromLongPortSyntax(std::string_view value) {
                            : fmt::format("{}:{}/{}", published, target, protocol);
 }
 
+// As Go's net.SplitHostPort and net.ParseIP see what stands before the ports.
 std::string checkedHostIp(std::string_view ip) {
-  if (ip.empty()) return {};
-  if (ip.size() > 2 && ip.front() == '[' && ip.back() == ']') {
-    ip = ip.substr(1, ip.size() - 2);
-  } else if (ip.find(':') != std::string_view::npos) {
-    fail(Code::kInvalidArgument, "invalid IP address: {}", ip);
+  std::string_view plain = ip;
+  if (ip.starts_with('[')) {
+    const size_t bracket = ip.find(']');
+    const char* wrong = bracket == std::string_view::npos ? "missing ']' in address"
+                        : bracket + 1 != ip.size()        ? "missing port in address"
+                                                          : nullptr;
+    if (wrong)
+      fail(Code::kInvalidArgument, "invalid IP address {}: address {}:: {}", ip, ip, wrong);
+    plain = ip.substr(1, bracket - 1);
   }
-  if (!base::IpAddress::parse(ip)) fail(Code::kInvalidArgument, "invalid IP address: {}", ip);
-  return std::string(ip);
+  if (!plain.empty() && !base::IpAddress::parse(plain))
+    fail(Code::kInvalidArgument, "invalid IP address: {}", plain);
+  return std::string(plain);
+}
+
+// "80" or "80-82"; what stands behind a second hyphen is not looked at. Errors in Go's words.
+std::pair<unsigned, unsigned> portRange(std::string_view text) {
+  const auto port = [](std::string_view digits) {
+    const bool number =
+        !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+    const auto value = number ? base::parseInt(digits) : std::nullopt;
+    if (!value || *value > UINT16_MAX)
+      fail(Code::kInvalidArgument, "strconv.ParseUint: parsing {}: {}", base::quote(digits),
+           number ? "value out of range" : "invalid syntax");
+    return static_cast<unsigned>(*value);
+  };
+  if (text.empty()) fail(Code::kInvalidArgument, "empty string specified for ports");
+  const std::vector<std::string> parts = base::split(text, '-');
+  const unsigned first = port(parts[0]), last = port(parts[parts.size() > 1 ? 1 : 0]);
+  if (last < first) fail(Code::kInvalidArgument, "invalid range specified for port: {}", text);
+  return {first, last};
+}
+
+std::pair<unsigned, unsigned> portRangeOr(std::string_view text, const char* wrong) {
+  try {
+    return portRange(text);
+  } catch (const base::Error&) {
+    fail(Code::kInvalidArgument, "{}: {}", wrong, text);
+  }
+}
+
+// "80/udp" -> "80" and "udp"; "tcp" where none stands. A third part is not looked at.
+std::pair<std::string, std::string> portAndProtocol(std::string_view text) {
+  const std::vector<std::string> parts = base::split(text, '/');
+  return {parts[0], parts.size() > 1 && !parts[1].empty() ? parts[1] : "tcp"};
 }
 
 }  // namespace
@@ -252,30 +290,28 @@ void addPublished(PortBindings& bindings, std::string_view value) {
     host = middle == std::string_view::npos ? front : front.substr(middle + 1);
     if (middle != std::string_view::npos) ip = front.substr(0, middle);
   }
-  const auto [ports, protocolText] = cut(container, '/');
-  const std::string protocol = protocolText ? base::lower(*protocolText) : "tcp";
+  const auto [ports, protocolText] = portAndProtocol(container);
+  const std::string protocol = base::lower(protocolText);
   const std::string hostIp = checkedHostIp(ip);
   if (ports.empty()) fail(Code::kInvalidArgument, "no port specified: {}<empty>", spec);
-  const auto inside = portRange(ports);
-  if (!inside) fail(Code::kInvalidArgument, "invalid containerPort: {}", ports);
-  const auto outside =
-      host.empty() ? std::optional<std::pair<unsigned, unsigned>>() : portRange(host);
-  if (!host.empty() && !outside) fail(Code::kInvalidArgument, "invalid hostPort: {}", host);
-  const bool oneInside = inside->first == inside->second;
-  if (outside && outside->second - outside->first != inside->second - inside->first && !oneInside) {
+  const auto [low, high] = portRangeOr(ports, "invalid containerPort");
+  std::optional<std::pair<unsigned, unsigned>> outside;
+  if (!host.empty()) outside = portRangeOr(host, "invalid hostPort");
+  const bool oneInside = low == high;
+  if (outside && outside->second - outside->first != high - low && !oneInside) {
     fail(Code::kInvalidArgument, "invalid ranges specified for container and host Ports: {} and {}",
          ports, host);
   }
   if (protocol != "tcp" && protocol != "udp" && protocol != "sctp")
     fail(Code::kInvalidArgument, "invalid proto: {}", protocol);
-  for (unsigned i = 0; i <= inside->second - inside->first; ++i) {
+  for (unsigned i = 0; i <= high - low; ++i) {
     std::string hostPort;
     if (outside && oneInside && outside->first != outside->second) {
       hostPort = fmt::format("{}-{}", outside->first, outside->second);
     } else if (outside) {
       hostPort = fmt::format("{}", outside->first + i);
     }
-    bindings[fmt::format("{}/{}", inside->first + i, protocol)].push_back(
+    bindings[fmt::format("{}/{}", low + i, protocol)].push_back(
         json::Value{{"HostIp", hostIp}, {"HostPort", hostPort}});
   }
 }
@@ -283,21 +319,12 @@ void addPublished(PortBindings& bindings, std::string_view value) {
 std::vector<std::string> exposedPorts(std::string_view value) {
   if (value.find(':') != std::string_view::npos)
     fail(Code::kInvalidArgument, "invalid port format for --expose: {}", value);
-  const auto [ports, protocolText] = cut(value, '/');
-  const std::string protocol =
-      protocolText && !protocolText->empty() ? std::string(*protocolText) : "tcp";
-  if (ports.empty())
-    fail(Code::kInvalidArgument,
-         "invalid range format for --expose: {}, error: empty string specified for ports", value);
-  const auto range = portRange(ports);
-  if (!range) {
-    fail(Code::kInvalidArgument,
-         "invalid range format for --expose: {}, error: strconv.ParseUint: parsing {}: invalid "
-         "syntax",
-         value, base::quote(ports));
-  }
+  const auto [ports, protocol] = portAndProtocol(value);
+  const auto [low, high] =
+      base::within(fmt::format("invalid range format for --expose: {}, error", value),
+                   [&, &text = ports] { return portRange(text); });
   std::vector<std::string> out;
-  for (unsigned port = range->first; port <= range->second; ++port)
+  for (unsigned port = low; port <= high; ++port)
     out.push_back(fmt::format("{}/{}", port, protocol));
   return out;
 }

@@ -405,12 +405,4 @@ std::vector<std::string> splitRecord(std::string_view text) {
   return fields;
 }
 
-std::optional<std::pair<unsigned, unsigned>> portRange(std::string_view text) {
-  const auto [low, high] = cut(text, '-');
-  const auto first = base::parseUint(low);
-  const auto last = high ? base::parseUint(*high) : first;
-  if (!first || !last || *first > 65535 || *last > 65535 || *first > *last) return std::nullopt;
-  return std::pair{static_cast<unsigned>(*first), static_cast<unsigned>(*last)};
-}
-
 }  // namespace commands

@@ -66,7 +66,5 @@ json::Value restartPolicy(std::string_view value);
 
 // One record of comma-separated values with quotes, as --mount, --gpus and --network take them.
 std::vector<std::string> splitRecord(std::string_view text);
-// Ports and ranges: "80" or "80-82" -> {80, 82}. nullopt: not one.
-std::optional<std::pair<unsigned, unsigned>> portRange(std::string_view text);
 
 }  // namespace commands

@@ -59,6 +59,7 @@ Filters filtersOf(Cli& cli, const Flags& flags) {
 json::Value postPrune(Cli& cli, const std::string& path, const Filters& filters) {
   client::QueryString query;
   if (!filters.empty()) query.add("filters", client::encodeFilters(filters));
+  cli.engine().ping(true);
   return cli.engine().postJson(path, query, json::Value());
 }
 

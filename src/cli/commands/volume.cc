@@ -88,6 +88,7 @@ int runRm(Invocation& invocation) {
   const bool force = invocation.flags.on("force");
   client::QueryString query;
   query.addIf(force, "force");
+  if (force) invocation.cli.engine().ping(true);
   forEachArgument(invocation, [&](const std::string& name) {
     if (base::trim(name).empty())
       fail(Code::kInvalidArgument, "invalid volume name: value is empty");

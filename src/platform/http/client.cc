@@ -154,6 +154,10 @@ class Exchange {
     }
     if (nothing && reused) throw Stale{};
     if (write_error_) throw *write_error_;
+    const std::string_view came = connection_.inbox();
+    const std::string_view line = came.substr(0, came.find_first_of("\r\n"));
+    if (line.size() < came.size() && !line.starts_with("HTTP/"))
+      base::fail(Code::kUnavailable, "malformed HTTP response {}", base::quote(line));
     throw base::Error(Code::kUnavailable, nothing ? "EOF" : "unexpected EOF", EPIPE);
   }
 
