@@ -85,7 +85,7 @@ void CredentialHelper::store(const AuthConfig& auth) const {
   value.set("Username", token ? std::string(kTokenUser) : auth.username);
   value.set("Secret", token ? auth.identityToken : auth.password);
   int status = 0;
-  const std::string answer = run("store", value.write(), status);
+  const std::string answer = run("store", value.write({.escapeHtml = true}), status);
   if (status != 0) fail("store", status, answer);
 }
 
