@@ -23,6 +23,9 @@ def test_save_and_load_give_the_same_image(docker, tmp_path):
     with tarfile.open(tmp_path / 'i.tar') as tar:
         names = tar.getnames()
         assert {'manifest.json', 'index.json', 'oci-layout'} <= set(names)
+        layer = docker.out('image', 'inspect', '--format', '{{index .RootFS.Layers 0}}', 'busybox')
+        assert json.load(tar.extractfile('repositories')) == {'busybox': {'latest': layer.split(':')[1]}}
+        assert json.load(tar.extractfile('manifest.json'))[0]['LayerSources'][layer]['digest'] == layer
         for name in names:
             if name.startswith('blobs/sha256/') and len(name) > 20:
                 assert hashlib.sha256(tar.extractfile(name).read()).hexdigest() == name.split('/')[-1]

@@ -1,5 +1,6 @@
 #include "storage/image/save.h"
 
+#include <map>
 #include <set>
 
 #include "platform/archive/tar.h"
@@ -35,6 +36,8 @@ class Archive {
   const base::StopToken& stop_;
   std::set<std::string> written_;
   json::Value docker_ = json::Value::array({});
+  // Name -> tag -> the uppermost layer: what clients older than manifest.json read.
+  std::map<std::string, std::map<std::string, std::string>> repositories_;
   oci::Index index_;
 };
 
@@ -90,6 +93,7 @@ void Archive::addImage(const Image& image, const std::vector<std::string>& tags)
   manifest.mediaType = oci::media::kManifest;
   manifest.config = blob(oci::media::kConfig, image.rawConfig);
   json::Value layerNames = json::Value::array({});
+  json::Value sources = json::Value::object();
   for (const auto& id : image.layers) {
     const auto row = parts_.catalog.layer(id);
     if (!row) base::fail(Code::kDataLoss, "layer {} of {} is missing", id.str(), image.id.str());
@@ -100,6 +104,9 @@ void Archive::addImage(const Image& image, const std::vector<std::string>& tags)
     descriptor.size = static_cast<std::int64_t>(row->tarBytes);
     manifest.layers.push_back(descriptor);
     layerNames.asArray().push_back("blobs/sha256/" + std::string(row->diffId.hex()));
+    sources.set(row->diffId.str(), {{"mediaType", oci::media::kLayer},
+                                    {"size", descriptor.size},
+                                    {"digest", row->diffId.str()}});
   }
   oci::Descriptor target = blob(oci::media::kManifest, json::write(manifest));
   json::Value repoTags = tags.empty() ? json::Value() : json::Value::array({});
@@ -109,6 +116,9 @@ void Archive::addImage(const Image& image, const std::vector<std::string>& tags)
     const oci::Reference reference = oci::Reference::parse(tag);
     named.annotations["io.containerd.image.name"] = reference.str();
     named.annotations["org.opencontainers.image.ref.name"] = reference.tag();
+    if (!manifest.layers.empty())
+      repositories_[reference.familiarName()][reference.tag()] =
+          manifest.layers.back().digest.hex();
     index_.manifests.push_back(std::move(named));
   }
   if (tags.empty()) index_.manifests.push_back(target);
@@ -116,6 +126,7 @@ void Archive::addImage(const Image& image, const std::vector<std::string>& tags)
   entry.set("Config", "blobs/sha256/" + std::string(image.id.hex()));
   entry.set("RepoTags", std::move(repoTags));
   entry.set("Layers", std::move(layerNames));
+  entry.set("LayerSources", std::move(sources));
   docker_.asArray().push_back(std::move(entry));
 }
 
@@ -124,6 +135,13 @@ void Archive::finish() {
   file("index.json", json::write(index_));
   file("manifest.json", docker_.write() + "\n");
   file("oci-layout", R"({"imageLayoutVersion": "1.0.0"})");
+  json::Value repositories = json::Value::object();
+  for (const auto& [name, tags] : repositories_) {
+    json::Value layers = json::Value::object();
+    for (const auto& [tag, layer] : tags) layers.set(tag, layer);
+    repositories.set(name, std::move(layers));
+  }
+  if (!repositories_.empty()) file("repositories", repositories.write() + "\n");
   tar_.finish();
 }
 
