@@ -175,6 +175,28 @@ def test_exec_inspect_and_resize(engine, docker):
     assert engine.post('/containers/base/exec', {'Cmd': []}).status == 400
 
 
+def test_a_resize_waits_for_the_start(engine, docker):
+    """Clients send it beside the start, and the older ones give up after a few milliseconds."""
+    docker('run', '-d', '--name', 'base', 'busybox', 'sleep', '1000')
+    id = engine.post('/containers/base/exec', {'Cmd': ['sh', '-c', 'until test "$(stty size)" = "44 122"; do sleep 0.05; done'], 'Tty': True}).json['Id']
+    answers = []
+    resize = threading.Thread(target=lambda: answers.append(engine.post(f'/exec/{id}/resize?h=44&w=122')))
+    resize.start()
+    time.sleep(0.3)
+    assert not answers, answers[0].text
+    assert engine.post(f'/exec/{id}/start', {'Detach': True}).status == 200
+    resize.join(20)
+    assert answers[0].status in (200, 201), answers[0].text
+    for _ in range(400):
+        after = engine.get(f'/exec/{id}/json').json
+        if not after['Running']:
+            break
+        time.sleep(0.02)
+    assert after['ExitCode'] == 0, after
+    answer = engine.post(f'/exec/{id}/resize?h=44&w=122')
+    assert answer.status == 409 and answer.json['message'] == 'exec process is not running'
+
+
 def test_wait_conditions(engine, docker):
     docker('create', '--name', 'sleeper', 'busybox', 'sh', '-c', 'sleep 0.2; exit 3')
     results = {}

@@ -12,6 +12,8 @@ using base::Code;
 
 // Ended execs are kept for inspect; the oldest go when a container has gathered this many.
 constexpr size_t kKeepEnded = 64;
+// Clients tell the size of their terminal beside the start, without waiting for it.
+constexpr std::chrono::seconds kStartPatience(10);
 constexpr std::uint32_t kBarrier = 0;  // a key of Tasks::keep that nothing is kept under
 
 void requireRunning(const Record& record) {
@@ -93,6 +95,19 @@ void Execs::change(const std::string& id, const std::function<void(Exec&)>& edit
   base::Lock lock(mutex_);
   const auto found = execs_.find(id);
   if (found != execs_.end()) edit(found->second);
+  changed_.notifyAll();
+}
+
+Exec Execs::afterStart(const std::string& id) const {
+  const auto end = std::chrono::steady_clock::now() + kStartPatience;
+  base::Lock lock(mutex_);
+  for (;;) {
+    const auto found = execs_.find(id);
+    if (found == execs_.end()) base::fail(Code::kNotFound, "No such exec instance: {}", id);
+    if (found->second.started && !found->second.starting) return found->second;
+    if (!changed_.waitUntil(mutex_, end))
+      base::fail(Code::kInternal, "timeout waiting for exec session ready");
+  }
 }
 
 void Execs::start(const std::string& id, const task::Stdio& stdio,
@@ -111,19 +126,20 @@ void Execs::start(const std::string& id, const task::Stdio& stdio,
   request.seccomp = rules ? &*rules : nullptr;
   request.stdio = stdio;
   request.attachers = std::move(attachers);
-  change(id, [](Exec& e) { e.started = e.running = true; });
+  change(id, [](Exec& e) { e.started = e.running = e.starting = true; });
   core_.events.publish(containerEvent(*view, "exec_start: " + commandText(exec), {{"execID", id}}));
   try {
     const task::Running running = core_.tasks.exec(std::move(request));
     // Its exit may have come first; that record stays.
     change(id, [&](Exec& e) {
+      e.starting = false;
       if (e.running) e.pid = running.pid;
       e.startedAt = running.startedAt;
     });
   } catch (const base::Error& error) {
     const auto* failed = dynamic_cast<const task::StartError*>(&error);
     change(id, [&](Exec& e) {
-      e.running = false;
+      e.running = e.starting = false;
       e.exitCode = failed ? failed->exitCode : 126;
     });
     throw;
@@ -131,7 +147,7 @@ void Execs::start(const std::string& id, const task::Stdio& stdio,
 }
 
 void Execs::resize(const std::string& id, std::uint16_t rows, std::uint16_t columns) {
-  const Exec exec = get(id);
+  const Exec exec = afterStart(id);
   if (!exec.running) base::fail(Code::kConflict, "exec process is not running");
   core_.tasks.resize(exec.containerId, id, rows, columns);
 }
@@ -171,6 +187,7 @@ void Execs::restore(const std::string& containerId, const std::vector<std::strin
 void Execs::forgetContainer(const std::string& containerId) {
   base::Lock lock(mutex_);
   std::erase_if(execs_, [&](const auto& entry) { return entry.second.containerId == containerId; });
+  changed_.notifyAll();
 }
 
 }  // namespace container

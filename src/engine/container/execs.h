@@ -16,6 +16,7 @@ struct Exec {
   std::string id, containerId;
   dockerapi::ExecCreateRequest request;
   bool started = false, running = false;
+  bool starting = false;  // started, and not known yet whether it could run
   std::optional<int> exitCode;
   int pid = 0;
   base::Time startedAt;
@@ -41,7 +42,8 @@ class Execs {
   // As get(), after everything that its shim has told: a stream that has ended means an exit code
   // here.
   Exec settled(const std::string& id) EXCLUDES(mutex_);
-  void resize(const std::string& id, std::uint16_t rows, std::uint16_t columns);
+  // Waits up to ten seconds for an exec that has not been started yet. kConflict: it has ended.
+  void resize(const std::string& id, std::uint16_t rows, std::uint16_t columns) EXCLUDES(mutex_);
   std::vector<std::string> ofContainer(const std::string& containerId) const EXCLUDES(mutex_);
 
   void onExit(const task::Exit& exit) EXCLUDES(mutex_);  // with exit.exec set; does not block
@@ -51,9 +53,11 @@ class Execs {
 
  private:
   void change(const std::string& id, const std::function<void(Exec&)>& edit) EXCLUDES(mutex_);
+  Exec afterStart(const std::string& id) const EXCLUDES(mutex_);
 
   Core& core_;
   mutable base::Mutex mutex_;
+  mutable base::Condition changed_;
   std::map<std::string, Exec> execs_ GUARDED_BY(mutex_);
 };
 
