@@ -1,9 +1,12 @@
 // What hostile code in a container would try; static, so that it runs in any image. Each mode prints what it got.
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +142,33 @@ static void swap(const char *a, const char *b, double seconds) {
     for (int i = 0; i < 1000; ++i) syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE);
 }
 
+// Sends each frame, given in hexadecimal, five times, from any address it says.
+static void frames(const char *interface, char **texts) {
+  int out = socket(AF_PACKET, SOCK_RAW, htons(3));
+  struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(interface)};
+  for (; *texts; ++texts) {
+    unsigned char frame[1600] = {0};
+    int size = 0;
+    while (sscanf(*texts + 2 * size, "%2hhx", frame + size) == 1) ++size;
+    for (int i = 0; i < 5; ++i) say("frame", sendto(out, frame, size < 60 ? 60 : size, 0, (void *)&to, sizeof to));
+  }
+}
+
+// Prints the sender and the text of each datagram that comes to `port`.
+static void hear(int port, double seconds) {
+  int in = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+  struct timeval patience = {1, 0};
+  if (bind(in, (void *)&at, sizeof at) < 0) return say("bind", -1);
+  setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  printf("hears\n");
+  for (double end = now() + seconds; now() < end;) {
+    char text[100] = {0};
+    socklen_t size = sizeof at;
+    if (recvfrom(in, text, sizeof text - 1, 0, (void *)&at, &size) > 0) printf("%s %s\n", inet_ntoa(at.sin_addr), text);
+  }
+}
+
 static void device(const char *kind, int major, int minor) {
   const char *path = "/tmp/probe-device";
   unlink(path);
@@ -161,6 +191,8 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "overwrite")) overwrite(atof(argv[2]));
   else if (!strcmp(mode, "swap")) swap(argv[2], argv[3], atof(argv[4]));
   else if (!strcmp(mode, "device")) device(argv[2], atoi(argv[3]), atoi(argv[4]));
+  else if (!strcmp(mode, "frames")) frames(argv[2], argv + 3);
+  else if (!strcmp(mode, "hear")) hear(atoi(argv[2]), atof(argv[3]));
   else if (!strcmp(mode, "ids")) printf("%d %d\n", (int)getuid(), (int)geteuid());
   else if (!strcmp(mode, "tiocsti")) for (const char *c = "id\n"; *c; ++c) say("tiocsti", ioctl(0, TIOCSTI, c));
   else if (!strcmp(mode, "forks")) {

@@ -87,6 +87,12 @@ void writeGuard(Writer& writer) {
     rule.payload(NFT_PAYLOAD_NETWORK_HEADER, offset, 1, 1).equals(1, "\x7f");
     writer.rule(rule.drop());
   }
+  // The addresses that a bridge takes for itself (01:80:c2:00:00:00 to 0f): frames to them do not
+  // pass it, the host hears them from the cable, and no hook of the bridge has looked at whose
+  // address is in them.
+  Rule reserved;
+  reserved.payload(NFT_PAYLOAD_LL_HEADER, 0, 5, 0);
+  writer.rule(reserved.equals(0, std::string_view("\x01\x80\xc2\0\0", 5)).drop());
 }
 
 void writePublishedFamily(Writer& writer, const PortSets& sets, bool ipv6) {
@@ -160,8 +166,21 @@ void writeForward(Writer& writer, const Sets& sets) {
   writer.rule(Rule().outputName(0).in(sets.bridges.name, 0).drop());
 }
 
+// What the checks below do not understand must not pass: a receiver takes as many tags of VLAN 0
+// off a frame as there are, and the address within would be believed. The link layer's type is read
+// as the guest wrote it, since a tag that the kernel has moved to the side is put back for this
+// expression.
+void writeUnderstoodOnly(Writer& writer, const Sets& sets) {
+  Rule rule;
+  rule.payload(NFT_PAYLOAD_LL_HEADER, 12, 2, 4);
+  for (const std::uint16_t known : {ETH_P_IP, ETH_P_ARP, ETH_P_IPV6})
+    rule.differs(4, number16(htons(known)));
+  writer.rule(rule.inputName(0).in(sets.guests.name, 0).drop());
+}
+
 void writeSpoofing(Writer& writer, const Sets& sets) {
   writer.chain({"spoofing", "filter", NF_BR_PRE_ROUTING, kBridgeRaw});
+  writeUnderstoodOnly(writer, sets);
   struct Check {
     std::uint16_t protocol;  // 0: every frame
     std::uint32_t base, offset, size;
