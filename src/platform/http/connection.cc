@@ -233,6 +233,7 @@ void Connection::process() {
   const size_t size = end == std::string::npos ? input_.size() : end;
   if (size > shared_->options.maxHeaderBytes) return refuseBad(431, "");
   if (end == std::string::npos) {
+    if (!wire::mayBeRequest(input_)) return refuseBad(400, "malformed request line");
     if (input_.empty()) {
       std::string().swap(input_);
     } else if (deadline_ == 0) {

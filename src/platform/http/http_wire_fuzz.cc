@@ -46,6 +46,7 @@ void heads(std::string_view bytes) {
   if (end == std::string_view::npos) return;
   try {
     const wire::RequestHead request = wire::parseRequest(bytes.substr(0, end));
+    for (size_t i = 0; i < end; ++i) require(wire::mayBeRequest(bytes.substr(0, i)));
     checkFields(request.headers);
     require(request.target == "*" || request.target.starts_with('/'));
     require(request.target.find_first_of(" \r\n") == std::string::npos);

@@ -80,7 +80,8 @@ TEST(Url, Parses) {
 TEST(Url, RefusesWhatIsNone) {
   for (const char* bad :
        {"", "h", "h/path", "http://", "http:///x", "http://h:99999/", "http://h:x/", "http://[::1/",
-        "http://h/\n", "1http://h", "http://a<b/"}) {
+        "http://h/\n", "1http://h", "http://a<b/", "http://a%0d%0aX:%20y/", "http://a%2fb/",
+        "http://a%40b/", "http://a::1]:0", "http://[a/b]/", "http://a%zz/"}) {
     EXPECT_THROW(Url::parse(bad), base::Error) << bad;
   }
 }

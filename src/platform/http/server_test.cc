@@ -366,6 +366,7 @@ TEST_P(ServerOn, BadRequestsAreRefusedAndTheConnectionEnds) {
   const BadCase cases[] = {
       {"no version", "GET /\r\n\r\n", "400"},
       {"garbage", "\x16\x03\x01\x02\r\n\r\n", "400"},
+      {"tls, which waits for an answer", "\x16\x03\x01\x02", "400"},
       {"h2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"},
       {"no host", "GET / HTTP/1.1\r\n\r\n", "400"},
       {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"},

@@ -46,6 +46,18 @@ std::string encodeTarget(std::string_view target) {
   return result;
 }
 
+// What a name or address cannot hold; a percent sign may have brought it in. It would end up in
+// request lines and Host fields.
+bool isHost(std::string_view host, bool bracketed) noexcept {
+  for (const char c : host) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte <= 0x20 || byte == 0x7f) return false;
+    if (std::string_view("<>\"\\^`{|}/?#@[]").find(c) != std::string_view::npos) return false;
+    if (!bracketed && (c == ':' || c == '%')) return false;
+  }
+  return true;
+}
+
 void parseAuthority(std::string_view authority, std::string_view whole, Url& url) {
   if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
     const auto [user, password] = base::cut(authority.substr(0, at), ':');
@@ -54,7 +66,8 @@ void parseAuthority(std::string_view authority, std::string_view whole, Url& url
     authority.remove_prefix(at + 1);
   }
   std::string_view port;
-  if (authority.starts_with('[')) {
+  const bool bracketed = authority.starts_with('[');
+  if (bracketed) {
     const auto end = authority.find(']');
     if (end == std::string_view::npos) {
       base::fail(Code::kInvalidArgument, "parse {}: missing ']' in host", base::quote(whole));
@@ -74,7 +87,7 @@ void parseAuthority(std::string_view authority, std::string_view whole, Url& url
     }
     url.port = static_cast<int>(*number);
   }
-  if (url.host.find_first_of(" <>\"\\^`{|}") != std::string::npos) {
+  if (!isHost(url.host, bracketed)) {
     base::fail(Code::kInvalidArgument, "parse {}: invalid character in host name",
                base::quote(whole));
   }

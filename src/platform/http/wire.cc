@@ -134,6 +134,10 @@ size_t findHeadEnd(std::string_view bytes, size_t& scanned) noexcept {
   return end == std::string_view::npos ? end : end + 4;
 }
 
+bool mayBeRequest(std::string_view begun) noexcept {
+  return begun.empty() || begun == "\r" || isToken(begun.substr(0, 1));
+}
+
 RequestHead parseRequest(std::string_view head) {
   RequestHead request;
   const std::string_view line = takeLine(head);

@@ -46,6 +46,8 @@ struct ResponseHead {
 // to go on.
 size_t findHeadEnd(std::string_view bytes, size_t& scanned) noexcept;
 
+// False: no request begins like this, whatever follows; a client that tries TLS here, for one.
+bool mayBeRequest(std::string_view begun) noexcept;
 // `head` ends with the blank line. Throws BadMessage.
 RequestHead parseRequest(std::string_view head);
 // `method` is the request's: an answer to HEAD has no body. CONNECT's 2xx has none either.
