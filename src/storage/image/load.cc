@@ -46,6 +46,7 @@ class Loader {
   };
   void store(const std::string& name, archive::TarReader& reader, const archive::TarEntry& entry);
   base::Digest fileOf(const std::string& name) const;
+  const content::Finished& blobOf(const base::Digest& digest) const;
   std::string document(const base::Digest& digest) const {
     return parts_.content.read(digest, kMaxDocument);
   }
@@ -69,6 +70,14 @@ class Loader {
   std::map<std::string, base::Digest> files_;
   std::map<base::Digest, content::Finished> blobs_;
 };
+
+// Names by digest are for registries to give: an archive could claim any.
+std::string tagOf(const std::string& text) {
+  const oci::Reference reference = oci::Reference::parse(text).withDefaultTag();
+  if (!reference.digest().empty())
+    base::fail(Code::kInvalidArgument, "invalid archive: invalid tag \"{}\"", text);
+  return reference.str();
+}
 
 std::string cleanName(std::string name) {
   while (name.starts_with("./")) name.erase(0, 2);
@@ -125,6 +134,13 @@ base::Digest Loader::fileOf(const std::string& name) const {
   return found->second;
 }
 
+const content::Finished& Loader::blobOf(const base::Digest& digest) const {
+  const auto found = blobs_.find(digest);
+  if (found == blobs_.end())
+    base::fail(Code::kInvalidArgument, "invalid archive: blob {} is missing", digest.str());
+  return found->second;
+}
+
 std::vector<Loader::Wanted> Loader::fromDockerManifest(const std::string& text) const {
   std::vector<Wanted> list;
   const json::Value document = json::Value::parse(text);
@@ -135,7 +151,7 @@ std::vector<Loader::Wanted> Loader::fromDockerManifest(const std::string& text) 
       wanted.layers.push_back(fileOf(layer.asString()));
     if (entry["RepoTags"].isArray()) {
       for (const json::Value& tag : entry["RepoTags"].asArray())
-        wanted.tags.push_back(oci::Reference::parse(tag.asString()).withDefaultTag().str());
+        wanted.tags.push_back(tagOf(tag.asString()));
     }
     list.push_back(std::move(wanted));
   }
@@ -151,7 +167,7 @@ void Loader::collectIndex(const oci::Index& index, const std::vector<std::string
     std::vector<std::string> names = tags;
     if (const auto name = descriptor.annotations.find("io.containerd.image.name");
         name != descriptor.annotations.end()) {
-      names.push_back(oci::Reference::parse(name->second).withDefaultTag().str());
+      names.push_back(tagOf(name->second));
     }
     if (blobs_.find(descriptor.digest) == blobs_.end())
       continue;  // another platform, left out of the archive
@@ -197,6 +213,10 @@ void Loader::makeImages() {
   }
   if (wanted.empty())
     base::fail(Code::kInvalidArgument, "invalid archive: no image for this platform in it");
+  for (const Wanted& one : wanted) {
+    blobOf(one.config);
+    for (const base::Digest& layer : one.layers) blobOf(layer);
+  }
   if (platform_) {
     std::erase_if(wanted, [this](const Wanted& one) {
       Image image;
@@ -224,7 +244,7 @@ Layer Loader::layerOf(const Wanted& wanted, const std::vector<base::Digest>& dif
   archive::PipelinedSource ahead(*plain);
   if (!quiet_) {
     Progress line{base::shortId(diffIds[index].str()), "Loading layer"};
-    line.current = line.total = static_cast<std::int64_t>(blobs_.at(wanted.layers[index]).size);
+    line.current = line.total = static_cast<std::int64_t>(blobOf(wanted.layers[index]).size);
     line.detail = true;
     progress_(line);
   }
@@ -268,13 +288,13 @@ void Loader::makeImage(const Wanted& wanted) {
             });
       },
       stop_);
-  image.blobs.push_back(blobs_.at(wanted.config));
-  for (const auto& document : wanted.documents) image.blobs.push_back(blobs_.at(document));
+  image.blobs.push_back(blobOf(wanted.config));
+  for (const auto& document : wanted.documents) image.blobs.push_back(blobOf(document));
   // Layers of OCI layouts are kept as they came: their digests are what a manifest names. Plain
   // ones are not.
   for (size_t index = 0; index < wanted.layers.size(); ++index) {
     if (wanted.layers[index] == diffIds[index]) continue;
-    image.blobs.push_back(blobs_.at(wanted.layers[index]));
+    image.blobs.push_back(blobOf(wanted.layers[index]));
   }
   for (const std::string& tag : wanted.tags) image.names.emplace_back(tag, wanted.target);
   commitImage(

@@ -7,6 +7,11 @@
 #include "platform/json/json.h"
 
 namespace image {
+namespace {
+
+constexpr size_t kMaxLayers = 500;  // as many as the snapshotter stacks
+
+}  // namespace
 
 Busy::Held::~Held() {
   if (!busy_) return;
@@ -45,6 +50,9 @@ oci::Image parseConfig(const std::string& raw) {
   if (config.rootfs.type != "layers")
     base::fail(base::Code::kInvalidArgument, "image config: rootfs.type is \"{}\", not \"layers\"",
                config.rootfs.type);
+  if (config.rootfs.diffIds.size() > kMaxLayers)
+    base::fail(base::Code::kInvalidArgument, "image config: {} layers, more than {}",
+               config.rootfs.diffIds.size(), kMaxLayers);
   const auto filled = std::count_if(config.history.begin(), config.history.end(),
                                     [](const oci::History& step) { return !step.emptyLayer; });
   if (static_cast<size_t>(filled) > config.rootfs.diffIds.size())

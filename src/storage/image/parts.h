@@ -88,7 +88,7 @@ void commitImage(Parts& parts, NewImage image, events::Event event);
 
 events::Event imageEvent(const std::string& action, const std::string& id, const std::string& name);
 
-// Checks config and manifest against each other. kInvalidArgument.
+// A config that an image can be made of. kInvalidArgument.
 oci::Image parseConfig(const std::string& raw);
 
 }  // namespace image

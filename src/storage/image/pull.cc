@@ -18,7 +18,6 @@ namespace {
 using base::Code;
 
 constexpr std::int64_t kMaxConfig = 8 << 20;
-constexpr size_t kMaxLayers = 512;
 
 struct Fetched {
   registry::Repository* repository = nullptr;
@@ -182,8 +181,7 @@ bool pullOne(Parts& parts, const oci::Reference& reference, const std::optional<
   image.id = manifest.config.digest;
   const oci::Image config = parseConfig(image.rawConfig);
   checkPlatform(config, platform, reference, progress);
-  if (config.rootfs.diffIds.size() != manifest.layers.size() ||
-      manifest.layers.size() > kMaxLayers) {
+  if (config.rootfs.diffIds.size() != manifest.layers.size()) {
     base::fail(Code::kInvalidArgument,
                "layers from manifest don't match image configuration: {} and {}",
                manifest.layers.size(), config.rootfs.diffIds.size());
