@@ -69,9 +69,11 @@ client::ProgressDisplay displayOn(int fd) {
 }
 
 // Reads a progress stream to its end and lets only its error be seen.
-void drainQuietly(http::ClientResponse& response) {
+using OnResult = std::function<void(const json::Value&)>;
+
+void drainQuietly(http::ClientResponse& response, const OnResult& result = {}) {
   client::ProgressDisplay silent([](std::string_view) {}, 0);
-  client::showProgress(response, silent);
+  client::showProgress(response, silent, result);
 }
 
 client::CallOptions withAuth(Cli& cli, const std::string& image, bool mustKnow = false) {
@@ -116,6 +118,28 @@ void showPushPlatformNote(Cli& cli) {
       "\n");
 }
 
+// What the engine has to say about a push beside its digest; coloured as docker does it, which
+// looks at the terminal for the rest only.
+void showPushNotes(Cli& cli, const json::Value& result) {
+  const json::Value* instead = result.find("manifestPushedInsteadOfIndex");
+  if (!instead || !instead->isBool() || !instead->asBool()) return;
+  const std::string first =
+      "Not all multiplatform-content is present and only the available single-platform image was "
+      "pushed";
+  const std::string second = fmt::format("\x1b[31m{}\x1b[0m -> \x1b[32m{}\x1b[0m",
+                                         result["originalIndex"]["digest"].asString(),
+                                         result["selectedManifest"]["digest"].asString());
+  if (client::isTerminal(STDOUT_FILENO)) {
+    cli.print(
+        fmt::format("\n\x1b[1m\x1b[106m\x1b[30mi\x1b[0m\x1b[0m \x1b[96mInfo \u2192 "
+                    "\x1b[0m\x1b[0m\x1b[3m{}\x1b[0m\n"
+                    "         \x1b[3m{}\x1b[0m\n",
+                    first, second));
+  } else {
+    cli.print(fmt::format("\n Info -> {}\n         {}\n", first, second));
+  }
+}
+
 int runPush(Invocation& invocation) {
   Cli& cli = invocation.cli;
   const Flags& flags = invocation.flags;
@@ -138,13 +162,16 @@ int runPush(Invocation& invocation) {
   cli.flush();
   const auto response =
       cli.engine().open("POST", imagePath(reference.name(), "/push"), query, options);
+  std::vector<json::Value> results;
+  const OnResult keep = [&](const json::Value& result) { results.push_back(result); };
   if (quiet) {
-    drainQuietly(*response);
+    drainQuietly(*response, keep);
     cli.print(reference.str() + "\n");
-    return 0;
+  } else {
+    client::ProgressDisplay display = displayOn(STDOUT_FILENO);
+    client::showProgress(*response, display, keep);
   }
-  client::ProgressDisplay display = displayOn(STDOUT_FILENO);
-  client::showProgress(*response, display);
+  for (const json::Value& result : results) showPushNotes(cli, result);
   return 0;
 }
 

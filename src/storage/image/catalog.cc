@@ -164,7 +164,11 @@ std::optional<NameRow> Catalog::nameOf(const std::string& text) const {
 }
 
 std::optional<Image> Catalog::resolve(const std::string& text) const {
-  if (const auto named = nameOf(text)) return find(named->image);
+  if (const auto named = nameOf(text)) {
+    auto image = find(named->image);
+    if (image && !named->target.digest.empty()) image->target = named->target;
+    return image;
+  }
   std::string hex = text.starts_with("sha256:") ? text.substr(7) : text;
   if (!base::isHex(hex) || hex.size() > 64) return std::nullopt;
   base::Lock lock(mutex_);

@@ -59,6 +59,7 @@ std::vector<Layer> LayerPull::run() {
     }
     if (auto layer = parts_.layers.existing(diff_ids_, index)) {
       layers_[index] = std::move(*layer);
+      keepBlob(index);
       say(index, "Already exists");
     } else {
       missing_.push_back(index);
@@ -77,6 +78,14 @@ std::vector<Layer> LayerPull::run() {
   parts_.layers.settle(
       lease_, layers_, diff_ids_, [this](size_t index) { return openPlain(index); }, stop_.token());
   return std::move(layers_);
+}
+
+// The compressed form of a layer that another image brought: this one refers to it, too, so that
+// its manifest can be pushed when the other image is gone.
+void LayerPull::keepBlob(size_t index) {
+  const base::Digest& digest = manifest_.layers[index].digest;
+  lease_.hold(digest);  // before looking: the collector may be under way
+  if (parts_.content.has(digest)) blobs_.push_back({digest, parts_.content.open(digest)->size()});
 }
 
 void LayerPull::work() {

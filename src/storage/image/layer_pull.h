@@ -24,6 +24,7 @@ class LayerPull {
   std::vector<content::Finished>& blobs() { return blobs_; }
 
  private:
+  void keepBlob(size_t index);
   void work();
   void pullLayer(size_t index);
   void unpackSequentially();

@@ -1,5 +1,7 @@
 #include "storage/image/manifests.h"
 
+#include <algorithm>
+
 #include "platform/base/error.h"
 #include "platform/base/log.h"
 #include "platform/json/json.h"
@@ -27,7 +29,62 @@ void addWhatIsHere(const Parts& parts, Images::ManifestInfo& info) {
   if (info.platform.architecture.empty()) info.platform = platformOf(*image);
 }
 
+// nullopt: not here, damaged, or of another image.
+std::optional<KeptManifest> readKept(const Parts& parts, const Image& image,
+                                     const oci::Descriptor& descriptor) {
+  if (!oci::media::isManifest(descriptor.mediaType) || !parts.content.has(descriptor.digest))
+    return std::nullopt;
+  KeptManifest kept{descriptor, {}, {}, {}};
+  try {
+    kept.body = parts.content.read(descriptor.digest);
+    kept.manifest = json::parse<oci::Manifest>(kept.body);
+  } catch (const base::Error& error) {
+    base::log::warn("a manifest cannot be used again", {{"image", image.id.str()},
+                                                        {"manifest", descriptor.digest.str()},
+                                                        {"error", error.message()}});
+    return std::nullopt;
+  }
+  const auto& layers = kept.manifest.layers;
+  if (kept.manifest.config.digest != image.id || layers.size() != image.layers.size() ||
+      layers.size() != image.diffIds.size())
+    return std::nullopt;
+  // An archive of plain layers is no form to send an image in.
+  for (size_t i = 0; i < layers.size(); ++i) {
+    if (layers[i].digest == image.diffIds[i] && !parts.content.has(layers[i].digest))
+      return std::nullopt;
+  }
+  return kept;
+}
+
 }  // namespace
+
+std::optional<KeptManifest> keptManifest(const Parts& parts, const Image& image,
+                                         const oci::Reference& reference) {
+  std::optional<KeptManifest> own, other;
+  bool whole = false;  // other
+  const auto consider = [&](const NameRow& name, const oci::Descriptor& descriptor,
+                            const std::optional<oci::Descriptor>& index) {
+    auto kept = own ? std::nullopt : readKept(parts, image, descriptor);
+    if (!kept) return;
+    kept->index = index;
+    if (name.name == reference.str()) {
+      own = std::move(kept);
+    } else if (!whole) {
+      whole = std::all_of(kept->manifest.layers.begin(), kept->manifest.layers.end(),
+                          [&](const auto& layer) { return parts.content.has(layer.digest); });
+      if (whole || !other) other = std::move(kept);
+    }
+  };
+  for (const NameRow& name : parts.catalog.namesOf(image.id)) {
+    if (!oci::media::isIndex(name.target.mediaType)) {
+      consider(name, name.target, std::nullopt);
+    } else if (parts.content.has(name.target.digest)) {
+      const auto index = json::parse<oci::Index>(parts.content.read(name.target.digest));
+      for (const oci::Descriptor& one : index.manifests) consider(name, one, name.target);
+    }
+  }
+  return own ? own : other;
+}
 
 oci::Platform platformOf(const Image& image) {
   oci::Platform platform;

@@ -34,15 +34,18 @@ class Push {
  private:
   void work();
   void pushLayer(size_t index);
+  bool available(size_t index, const oci::Descriptor& blob);
   bool exists(size_t index, const oci::Descriptor& blob);
   bool mounted(size_t index, const oci::Descriptor& blob);
   void sendStored(size_t index, const oci::Descriptor& blob);
   oci::Descriptor compressAndSend(size_t index, const LayerRow& row);
   void pushConfig();
   void sendConfig();
+  std::vector<std::string> repositoriesWith(const base::Digest& blob) const;
+  bool keepsItsManifest() const;
   std::string manifestText(std::string& mediaType) const;
-  void remember(const base::Digest& manifest, const std::string& body,
-                const std::string& mediaType);
+  void sayWhatBecameOfIt(const oci::Descriptor& pushed);
+  void remember(const oci::Descriptor& target, const std::string& body);
   void say(size_t index, const std::string& status, std::int64_t current = 0,
            std::int64_t total = 0);
   std::string idOf(size_t index) const {
@@ -59,6 +62,8 @@ class Push {
   std::mutex mutex_;  // progress_, failure_
   std::exception_ptr failure_;
   std::vector<LayerRow> rows_;
+  std::optional<KeptManifest> kept_;     // what the image came with
+  std::vector<oci::Descriptor> pushed_;  // of every layer
   std::atomic<size_t> next_{0};
 };
 
@@ -78,14 +83,30 @@ bool Push::exists(size_t index, const oci::Descriptor& blob) {
   return true;
 }
 
-// Another repository of the same registry that is known to hold it gives it without a byte sent.
-bool Push::mounted(size_t index, const oci::Descriptor& blob) {
-  const auto info = parts_.content.info(blob.digest);
-  if (!info) return false;
+// Other repositories of the same registry that hold the blob, or held it when it was pulled.
+std::vector<std::string> Push::repositoriesWith(const base::Digest& blob) const {
   const std::string host = reference_.domain() + "/";
-  for (const std::string& origin : info->origins) {
-    if (!origin.starts_with(host) || origin == reference_.name()) continue;
-    const std::string from = origin.substr(host.size());
+  std::vector<std::string> paths;
+  const auto add = [&](const std::string& repository) {
+    if (!repository.starts_with(host) || repository == reference_.name()) return;
+    std::string path = repository.substr(host.size());
+    if (std::find(paths.begin(), paths.end(), path) == paths.end())
+      paths.push_back(std::move(path));
+  };
+  if (const auto info = parts_.content.info(blob)) {
+    for (const std::string& origin : info->origins) add(origin);
+  }
+  // A layer that was here in another form when the image was pulled was never fetched in this one.
+  for (const NameRow& name : parts_.catalog.namesOf(image_.id)) {
+    const auto reference = oci::Reference::parse(name.name);
+    if (!reference.digest().empty()) add(reference.name());
+  }
+  return paths;
+}
+
+// Such a repository gives the blob to another one without a byte sent.
+bool Push::mounted(size_t index, const oci::Descriptor& blob) {
+  for (const std::string& from : repositoriesWith(blob.digest)) {
     try {
       if (!repository_.mount(blob.digest, from, stop_.token())) continue;
     } catch (const registry::RegistryError& error) {
@@ -155,18 +176,31 @@ oci::Descriptor Push::compressAndSend(size_t index, const LayerRow& row) {
   return blob;
 }
 
+// True: the registry has `blob` now.
+bool Push::available(size_t index, const oci::Descriptor& blob) {
+  if (exists(index, blob) || mounted(index, blob)) return true;
+  if (!parts_.content.has(blob.digest)) return false;
+  say(index, "Pushing", 0, blob.size);
+  retried([&] { sendStored(index, blob); }, stop_.token());
+  say(index, "Pushed");
+  return true;
+}
+
 void Push::pushLayer(size_t index) {
   LayerRow& row = rows_[index];
-  if (!row.blob.digest.empty()) {
-    if (exists(index, row.blob) || mounted(index, row.blob)) return;
-    if (parts_.content.has(row.blob.digest)) {
-      say(index, "Pushing", 0, row.blob.size);
-      retried([&] { sendStored(index, row.blob); }, stop_.token());
-      return say(index, "Pushed");
-    }
+  std::vector<oci::Descriptor> forms;
+  if (kept_) forms.push_back(kept_->manifest.layers[index]);
+  if (!row.blob.digest.empty() && (!kept_ || row.blob.digest != forms.front().digest))
+    forms.push_back(row.blob);
+  for (const oci::Descriptor& form : forms) {
+    if (!available(index, form)) continue;
+    pushed_[index] = form;
+    if (row.blob.digest.empty()) row.blob = form;
+    return;
   }
   say(index, "Pushing");
   row.blob = retried([&] { return compressAndSend(index, row); }, stop_.token());
+  pushed_[index] = row.blob;
   say(index, "Pushed");
 }
 
@@ -200,31 +234,25 @@ void Push::sendConfig() {
       static_cast<std::int64_t>(image_.rawConfig.size()), [&] { return image_.id; }, stop_.token());
 }
 
-// The manifest that was pulled, when all its parts are what was pushed; a new one otherwise.
+// True: every part of the manifest that the image came with is at the registry.
+bool Push::keepsItsManifest() const {
+  return kept_ && std::equal(pushed_.begin(), pushed_.end(), kept_->manifest.layers.begin(),
+                             [](const auto& a, const auto& b) { return a.digest == b.digest; });
+}
+
 std::string Push::manifestText(std::string& mediaType) const {
-  for (const NameRow& name : parts_.catalog.namesOf(image_.id)) {
-    if (name.target.digest.empty() || !oci::media::isManifest(name.target.mediaType) ||
-        !parts_.content.has(name.target.digest))
-      continue;
-    std::string body = parts_.content.read(name.target.digest);
-    const auto manifest = json::parse<oci::Manifest>(body);
-    const bool same = manifest.config.digest == image_.id &&
-                      std::equal(manifest.layers.begin(), manifest.layers.end(), rows_.begin(),
-                                 rows_.end(), [](const oci::Descriptor& d, const LayerRow& row) {
-                                   return d.digest == row.blob.digest;
-                                 });
-    if (!same) continue;
-    mediaType = name.target.mediaType;
-    return body;
+  if (keepsItsManifest()) {
+    mediaType = kept_->descriptor.mediaType;
+    return kept_->body;
   }
   oci::Manifest manifest;
   manifest.mediaType = oci::media::kDockerManifest;
   manifest.config.mediaType = oci::media::kDockerConfig;
   manifest.config.digest = image_.id;
   manifest.config.size = static_cast<std::int64_t>(image_.rawConfig.size());
-  for (const LayerRow& row : rows_) {
-    manifest.layers.push_back(row.blob);
-    if (row.blob.mediaType.starts_with("application/vnd.oci."))
+  for (const oci::Descriptor& layer : pushed_) {
+    manifest.layers.push_back(layer);
+    if (layer.mediaType.starts_with("application/vnd.oci."))
       manifest.mediaType = oci::media::kManifest;
   }
   if (manifest.mediaType == oci::media::kManifest) {
@@ -239,27 +267,46 @@ std::string Push::manifestText(std::string& mediaType) const {
   return json::write(manifest, options);
 }
 
-void Push::remember(const base::Digest& digest, const std::string& body,
-                    const std::string& mediaType) {
+// Who pulled it by one digest and finds another one at the registry is told why.
+void Push::sayWhatBecameOfIt(const oci::Descriptor& pushed) {
+  if (!kept_) return;
+  if (!keepsItsManifest()) {
+    std::string missing;
+    for (size_t i = 0; i < pushed_.size(); ++i) {
+      const base::Digest& layer = kept_->manifest.layers[i].digest;
+      if (pushed_[i].digest != layer) missing += (missing.empty() ? "" : ", ") + layer.str();
+    }
+    return progress_(
+        {"", fmt::format("The image came with manifest {}, of which {} is neither kept here nor at "
+                         "the registry: it was compressed again, and the digest is another one",
+                         kept_->descriptor.digest.str(), missing)});
+  }
+  if (!kept_->index) return;
+  json::Value note = json::Value::object();
+  note.set("manifestPushedInsteadOfIndex", true);
+  note.set("originalIndex", json::Value::parse(json::write(*kept_->index)));
+  note.set("selectedManifest", json::Value::parse(json::write(pushed)));
+  Progress line;
+  line.aux = note.write();
+  progress_(line);
+}
+
+void Push::remember(const oci::Descriptor& target, const std::string& body) {
   const auto lease = parts_.content.lease("push " + reference_.str());
   const content::Finished stored = parts_.content.put(*lease, body);
-  oci::Descriptor target;
-  target.mediaType = mediaType;
-  target.digest = digest;
-  target.size = static_cast<std::int64_t>(body.size());
   parts_.snapshots.commit({}, [&](store::Transaction& t) {
     parts_.content.record(t, stored);
-    parts_.content.addReference(t, "image:" + image_.id.str(), digest);
-    for (const LayerRow& row : rows_) {
-      parts_.catalog.putLayer(t, row);
-      if (parts_.content.info(row.blob.digest))
-        parts_.content.addOrigin(t, row.blob.digest, reference_.name());
+    parts_.content.addReference(t, "image:" + image_.id.str(), stored.digest);
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      parts_.catalog.putLayer(t, rows_[i]);
+      if (parts_.content.info(pushed_[i].digest))
+        parts_.content.addOrigin(t, pushed_[i].digest, reference_.name());
     }
     const base::Time now = base::Time::now();
     const auto tagged = parts_.catalog.nameOf(reference_.familiar());
     parts_.catalog.putName(t, {reference_.str(), image_.id, target, tagged ? tagged->tagged : now});
     parts_.catalog.putName(
-        t, {reference_.nameOnly().withDigest(digest).str(), image_.id, target, now});
+        t, {reference_.nameOnly().withDigest(target.digest).str(), image_.id, target, now});
     parts_.events.append(t, imageEvent("push", reference_.familiar(), reference_.familiarName()));
   });
 }
@@ -271,6 +318,8 @@ void Push::run() {
       base::fail(Code::kDataLoss, "layer {} of {} is missing", layer.str(), image_.id.str());
     rows_.push_back(*row);
   }
+  kept_ = keptManifest(parts_, image_, reference_);
+  pushed_.resize(rows_.size());
   const auto atOnce = static_cast<size_t>(parts_.uploads.load());
   for (size_t index = rows_.size(); index > 0; --index)
     say(index - 1, index > atOnce ? "Waiting" : "Preparing");
@@ -282,16 +331,20 @@ void Push::run() {
   work();
   threads.clear();  // joins
   if (failure_) std::rethrow_exception(failure_);
-  std::string mediaType;
-  const std::string body = manifestText(mediaType);
-  const base::Digest digest = retried(
-      [&] { return repository_.putManifest(reference_.tag(), mediaType, body, stop_.token()); },
+  oci::Descriptor target;
+  const std::string body = manifestText(target.mediaType);
+  target.size = static_cast<std::int64_t>(body.size());
+  target.digest = retried(
+      [&] {
+        return repository_.putManifest(reference_.tag(), target.mediaType, body, stop_.token());
+      },
       stop_.token());
-  remember(digest, body, mediaType);
-  progress_(
-      {"", fmt::format("{}: digest: {} size: {}", reference_.tag(), digest.str(), body.size())});
+  remember(target, body);
+  sayWhatBecameOfIt(target);
+  const std::string digest = target.digest.str();
+  progress_({"", fmt::format("{}: digest: {} size: {}", reference_.tag(), digest, body.size())});
   Progress aux;
-  aux.aux = fmt::format(R"({{"Tag":"{}","Digest":"{}","Size":{}}})", reference_.tag(), digest.str(),
+  aux.aux = fmt::format(R"({{"Tag":"{}","Digest":"{}","Size":{}}})", reference_.tag(), digest,
                         body.size());
   progress_(aux);
 }

@@ -150,12 +150,20 @@ std::optional<std::uint64_t> HttpRepository::blobSize(const base::Digest& digest
 
 bool HttpRepository::mount(const base::Digest& digest, const std::string& from,
                            const base::StopToken& stop) {
-  session_->widen("repository:" + from + ":pull");
+  const std::string scope = "repository:" + from + ":pull";
+  session_->widen(scope);
   Call call;
   call.method = "POST";
   call.target = fmt::format("{}/blobs/uploads/?mount={}&from={}", root_,
                             http::percentEncode(digest.str()), http::percentEncode(from));
-  const auto answer = session_->send(call, stop);
+  std::unique_ptr<http::ClientResponse> answer;
+  try {
+    answer = session_->send(call, stop);
+  } catch (const RegistryError&) {
+    // Some token services refuse everything to who asks for one thing too much.
+    session_->narrow(scope);
+    throw;
+  }
   answer->readAll();
   if (answer->status == 201) return true;
   // 202: the registry began an upload instead; it is not needed.

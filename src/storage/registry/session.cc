@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include "platform/base/log.h"
 #include "platform/base/strings.h"
@@ -45,6 +46,16 @@ std::string wordText(const std::string& word) {
   std::string text = base::lower(word);
   for (char& c : text) c = c == '_' ? ' ' : c;
   return text;
+}
+
+// Retry-After: seconds, or the moment (RFC 9110 10.2.3). 0: not said.
+int retryAfterOf(const std::string& header) {
+  constexpr std::int64_t kLongest = 3600;
+  std::int64_t seconds = base::parseInt(header).value_or(0);
+  std::tm moment{};
+  if (::strptime(header.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &moment) != nullptr)
+    seconds = ::timegm(&moment) - ::time(nullptr);
+  return static_cast<int>(std::clamp<std::int64_t>(seconds, 0, kLongest));
 }
 
 }  // namespace
@@ -97,9 +108,8 @@ void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
     word = "DENIED";
     message = "denied: requested access to the resource is denied";
   }
-  const auto retry = base::parseInt(answer.headers.get("Retry-After"));
   throw RegistryError(codeOfStatus(answer.status), message, answer.status, word,
-                      static_cast<int>(std::min<std::int64_t>(retry.value_or(0), 3600)));
+                      retryAfterOf(answer.headers.get("Retry-After")));
 }
 
 // ---- clients
@@ -228,6 +238,11 @@ void Session::widen(const std::string& scope) {
   // A token says what it is good for; the next answer of 401 brings one that is good for this, too.
   if (authorization_.starts_with("Bearer ") && credentials_.registryToken.empty())
     authorization_.clear();
+}
+
+void Session::narrow(const std::string& scope) {
+  base::Lock lock(mutex_);
+  std::erase(scopes_, scope);
 }
 
 std::unique_ptr<http::ClientResponse> Session::dispatch(const Call& call, const http::Url& url,

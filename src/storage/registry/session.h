@@ -66,6 +66,8 @@ class Session {
   const std::string& host() const noexcept { return host_; }
   // Tokens are asked for this scope, too, from now on: "repository:c/d:pull".
   void widen(const std::string& scope) EXCLUDES(mutex_);
+  // Not any longer. What was granted stays in use.
+  void narrow(const std::string& scope) EXCLUDES(mutex_);
   // For a login: the token service is asked for an identity token, to be used instead of the
   // password.
   void wantIdentity() noexcept { wants_identity_ = true; }
