@@ -29,12 +29,13 @@ def test_every_filter_of_ps(docker, engine):
     docker('run', '-d', '--name', 'still', 'busybox', 'sleep', '1000')
     docker('pause', 'still')
     id = docker.inspect('web')['Id']
+    port = docker.out('port', 'web', '80').rsplit(':', 1)[1]
     expected = {
         ('id=' + id[:6],): ['web'], ('name=^/?web$',): ['web'], ('name=e',): ['done', 'fresh', 'web'], ('label=k',): ['done', 'web'],
         ('label=k=2',): ['done'], ('exited=3',): ['done'], ('exited=0',): [], ('status=paused',): ['still'], ('status=exited',): ['done'],
         ('status=created', 'status=running'): ['fresh', 'web'], ('ancestor=busybox:latest',): ['done', 'fresh', 'still', 'web'], ('ancestor=nosuch',): [],
         ('before=fresh',): ['done', 'web'], ('since=done',): ['fresh', 'still'], ('volume=data',): ['web'], ('volume=/data',): ['web'],
-        ('network=net1',): ['web'], ('network=bridge',): ['done', 'fresh', 'still'], ('publish=80',): ['web'], ('expose=99/tcp',): ['web'],
+        ('network=net1',): ['web'], ('network=bridge',): ['done', 'fresh', 'still'], ('publish=80',): [], ('publish=' + port,): ['web'], ('expose=99/tcp',): ['web'],
         ('expose=90-100',): ['web'], ('health=none',): ['done', 'fresh', 'still', 'web'], ('health=healthy',): [], ('is-task=false',): ['done', 'fresh', 'still', 'web'],
         ('is-task=true',): [], ('label=k', 'status=running'): ['web'],
     }

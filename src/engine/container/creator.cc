@@ -42,21 +42,33 @@ ImageDefaults defaultsOf(const oci::Image& image) {
   return defaults;
 }
 
+// A container that the request names. No 404 if there is none: clients take that answer of a create
+// for the image's, and pull it.
+View namedBy(const Core& core, const std::string& reference) {
+  if (View view = core.records.find(reference)) return view;
+  base::fail(Code::kInvalidArgument, "No such container: {}", reference);
+}
+
 // "container:name" -> "container:<id>", so that a rename or removal of the other changes nothing.
+// Whose network it is may be made later: the start asks for it again.
 void resolvePeers(const Core& core, dockerapi::HostConfig& h) {
-  for (std::string* mode : {&h.networkMode, &h.pidMode, &h.ipcMode}) {
-    if (isContainerMode(*mode)) *mode = "container:" + core.records.get(containerOfMode(*mode))->id;
+  for (std::string* mode : {&h.pidMode, &h.ipcMode}) {
+    if (isContainerMode(*mode)) *mode = "container:" + namedBy(core, containerOfMode(*mode))->id;
   }
+  if (!isContainerMode(h.networkMode)) return;
+  if (const View peer = core.records.find(containerOfMode(h.networkMode)))
+    h.networkMode = "container:" + peer->id;
 }
 
 std::vector<MountRecord> inheritedMounts(const Core& core, const dockerapi::HostConfig& h) {
   std::vector<MountRecord> inherited;
   for (const std::string& from : h.volumesFrom) {
     const auto [name, mode] = base::cut(from, ':');
-    if (mode && *mode != "ro" && *mode != "rw" && *mode != "z") {
-      base::fail(Code::kInvalidArgument, "invalid mode for volumes-from: {}", *mode);
-    }
-    for (MountRecord mount : core.records.get(std::string(name))->mounts) {
+    if (from.empty())
+      base::fail(Code::kInvalidArgument, "volumes-from specification cannot be an empty string");
+    if (mode && *mode != "ro" && *mode != "rw" && *mode != "z")
+      base::fail(Code::kInvalidArgument, "invalid mode: {}", *mode);
+    for (MountRecord mount : namedBy(core, std::string(name))->mounts) {
       if (mount.type == "tmpfs") continue;
       mount.readWrite = mount.readWrite && (!mode || *mode != "ro");
       mount.anonymous = false;

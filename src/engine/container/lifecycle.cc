@@ -35,6 +35,17 @@ void requireStartable(const Record& record) {
   }
 }
 
+// Create leaves the name in the network's mode where nobody had it yet. From the first start on it
+// is an id, so that the end finds the same namespace whoever has the name by then.
+View withPeerById(const Core& core, const View& view) {
+  const std::string& mode = view->hostConfig.networkMode;
+  const View peer = isContainerMode(mode) ? core.records.find(containerOfMode(mode)) : nullptr;
+  if (!peer || peer->id == containerOfMode(mode)) return view;
+  Record record = *view;
+  record.hostConfig.networkMode = "container:" + peer->id;
+  return std::make_shared<const Record>(std::move(record));
+}
+
 }  // namespace
 
 Lifecycle::Lifecycle(Core& core, Attachers& attachers) : core_(core), attachers_(attachers) {}
@@ -54,7 +65,8 @@ void Lifecycle::start(const std::string& reference) {
   startInStrand(std::make_shared<const Record>(std::move(fresh)));
 }
 
-void Lifecycle::startInStrand(const View& view) {
+void Lifecycle::startInStrand(const View& asked) {
+  const View view = withPeerById(core_, asked);
   task::Running running;
   try {
     running = startTask(core_, *view, attachers_.take(view->id));

@@ -51,7 +51,7 @@ class Lifecycle {
 
  private:
   // In the container's strand.
-  void startInStrand(const View& view);
+  void startInStrand(const View& asked);
   void startFailed(const View& view, const base::Error& error);
   void exitInStrand(const View& view, const task::Exit& exit);
   void removeInStrand(const View& view, bool volumes);

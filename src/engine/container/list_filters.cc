@@ -17,23 +17,61 @@ constexpr std::array<std::string_view, 15> kAccepted{
     "ancestor", "before",  "exited",  "expose", "health", "id",     "isolation", "label",
     "name",     "network", "publish", "since",  "status", "volume", "is-task"};
 
+struct PortRange {
+  int first, last;
+  std::string protocol;
+};
+
+int portNumber(std::string_view text) {
+  const bool digits =
+      !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+  const auto number = digits ? base::parseUint(text) : std::nullopt;
+  if (number && *number <= 65535) return static_cast<int>(*number);
+  base::fail(Code::kInternal, "strconv.ParseUint: parsing {}: {}", base::quote(text),
+             digits ? "value out of range" : "invalid syntax");
+}
+
+// "80", "80/tcp", "80-90/udp". Errors in Docker's words, and with its status.
+PortRange readRange(const std::string& text) {
+  const auto [range, protocol] = base::cut(text, '/');
+  if (range.empty()) base::fail(Code::kInternal, "Empty string specified for ports.");
+  const auto [low, high] = base::cut(range, '-');
+  const int first = portNumber(low);
+  const int last = high ? portNumber(*high) : first;
+  if (last < first) base::fail(Code::kInternal, "Invalid range specified for the Port: {}", range);
+  return {first, last, protocol ? base::lower(*protocol) : "tcp"};
+}
+
 void checkValues(const dockerapi::Filters& filters) {
   filters.validate(kAccepted);
   constexpr std::array<std::string_view, 7> kStatus{"created",  "running", "paused", "restarting",
                                                     "removing", "exited",  "dead"};
   for (const std::string& value : filters.get("status")) {
     if (std::find(kStatus.begin(), kStatus.end(), value) == kStatus.end()) {
-      base::fail(Code::kInvalidArgument, "invalid filter 'status={}'", value);
+      base::fail(Code::kInvalidArgument,
+                 "invalid filter 'status={0}': invalid value for state ({0}): must be one of {1}",
+                 value, fmt::join(kStatus, ", "));
     }
   }
   for (const std::string& value : filters.get("exited")) {
     if (!base::parseInt(value))
-      base::fail(Code::kInvalidArgument, "invalid filter 'exited={}'", value);
+      base::fail(Code::kInvalidArgument,
+                 "invalid filter 'exited={}': strconv.Atoi: parsing {}: invalid syntax", value,
+                 base::quote(value));
   }
   constexpr std::array<std::string_view, 4> kHealth{"none", "starting", "healthy", "unhealthy"};
   for (const std::string& value : filters.get("health")) {
     if (std::find(kHealth.begin(), kHealth.end(), value) == kHealth.end()) {
-      base::fail(Code::kInvalidArgument, "invalid filter 'health={}'", value);
+      base::fail(Code::kInvalidArgument,
+                 "invalid filter 'health={0}': invalid value for health ({0}): must be one of {1}",
+                 value, fmt::join(kHealth, ", "));
+    }
+  }
+  (void)filters.boolean("is-task", false);
+  for (const char* key : {"publish", "expose"}) {
+    for (const std::string& value : filters.get(key)) {
+      base::within(fmt::format("error while looking up for {} {}", key, value),
+                   [&] { (void)readRange(value); });
     }
   }
 }
@@ -64,7 +102,8 @@ bool networkMatches(Core& core, const Record& record, const dockerapi::Filters& 
     if (wanted.contains(name)) return true;
     try {
       const networks::Network network = core.networks.resolve(name);
-      if (wanted.contains(network.id) || wanted.contains(network.spec.name)) return true;
+      if (filters.matchPrefix("network", network.id) || wanted.contains(network.spec.name))
+        return true;
     } catch (const base::Error&) {
       continue;  // removed since
     }
@@ -72,32 +111,24 @@ bool networkMatches(Core& core, const Record& record, const dockerapi::Filters& 
   return false;
 }
 
-// "80", "80/tcp", "80-90/udp" against a port.
-bool portInRange(const std::string& filter, std::uint16_t port, const std::string& protocol) {
-  const auto [range, wantedProtocol] = base::cut(filter, '/');
-  if ((wantedProtocol ? *wantedProtocol : "tcp") != protocol) return false;
-  const auto [first, last] = base::cut(range, '-');
-  const auto low = base::parseUint(first);
-  const auto high = last ? base::parseUint(*last) : low;
-  if (!low || !high) base::fail(Code::kInvalidArgument, "invalid port filter: {}", filter);
-  return port >= *low && port <= *high;
-}
-
-bool portsMatch(const Record& record, const dockerapi::Filters& filters, const char* key) {
-  if (!filters.has(key)) return true;
-  const bool publish = std::string_view(key) == "publish";
-  for (const std::string& wanted : filters.get(key)) {
-    for (const auto& [text, bindings] : record.hostConfig.portBindings) {
-      const auto [port, protocol] = parsePort(text);
-      if (portInRange(wanted, port, protocol)) return true;
-    }
-    if (publish) continue;
-    for (const std::string& text : record.config.exposedPorts) {
-      const auto [port, protocol] = parsePort(text);
-      if (portInRange(wanted, port, protocol)) return true;
-    }
-  }
-  return false;
+// As Docker: the ports of what runs, `publish` by the host's number, `expose` by the container's;
+// with both filters either will do.
+bool portsMatch(const Core& core, const Record& record, const dockerapi::Filters& filters) {
+  if (!filters.has("publish") && !filters.has("expose")) return true;
+  if (!record.running()) return false;
+  const auto joined = core.networks.joined(record.id);
+  const auto ports = portList(record.config, record.hostConfig,
+                              joined ? joined->ports : std::vector<networks::PortBinding>{});
+  const auto any = [&](const char* key, int port, const std::string& protocol) {
+    const auto& values = filters.get(key);
+    return std::any_of(values.begin(), values.end(), [&](const std::string& value) {
+      const PortRange range = readRange(value);
+      return range.protocol == protocol && port >= range.first && port <= range.last;
+    });
+  };
+  return std::any_of(ports.begin(), ports.end(), [&](const dockerapi::Port& port) {
+    return any("publish", port.publicPort, port.type) || any("expose", port.privatePort, port.type);
+  });
 }
 
 bool ancestorMatches(Core& core, const Record& record, const dockerapi::Filters& filters) {
@@ -130,9 +161,8 @@ bool matches(Core& core, const Record& record, const dockerapi::Filters& filters
          filters.matchLabels("label", labels) &&
          filters.matchExact("status", std::string(statusName(record.state.status))) &&
          exitedMatches(record, filters) && filters.matchExact("health", "none") &&
-         filters.matchExact("isolation", "default") && filters.boolean("is-task", false) == false &&
-         volumeMatches(record, filters) && networkMatches(core, record, filters) &&
-         portsMatch(record, filters, "publish") && portsMatch(record, filters, "expose") &&
+         !filters.boolean("is-task", false) && volumeMatches(record, filters) &&
+         networkMatches(core, record, filters) && portsMatch(core, record, filters) &&
          ancestorMatches(core, record, filters);
 }
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "platform/base/error.h"
+#include "platform/base/ip.h"
 #include "platform/base/strings.h"
 
 namespace container {
@@ -23,6 +24,15 @@ networks::PortBinding wanted(std::uint16_t port, const std::string& protocol,
   result.protocol = protocol;
   result.containerPort = port;
   result.hostIp = binding.hostIp;
+  const auto address = base::IpAddress::parse(binding.hostIp);
+  if (!binding.hostIp.empty() && !address)
+    base::fail(Code::kInvalidArgument, "invalid host IP address {}", binding.hostIp);
+  if (address && address->isV6()) {
+    base::fail(Code::kNotImplemented,
+               "publishing on the IPv6 address {} is not implemented (HostConfig.PortBindings): "
+               "use an IPv4 address",
+               binding.hostIp);
+  }
   if (binding.hostPort.empty() || binding.hostPort == "0") return result;
   const auto [first, last] = base::cut(binding.hostPort, '-');
   result.hostPort = portNumber(first, binding.hostPort);

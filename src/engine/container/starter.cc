@@ -33,6 +33,15 @@ View peerOf(const Core& core, const std::string& mode, const char* what) {
   return peer;
 }
 
+// The same of a network: create lets one name a container that is made later.
+View networkPeerOf(const Core& core, const std::string& mode) {
+  if (!core.records.find(containerOfMode(mode))) {
+    base::fail(Code::kInternal, "joining network namespace of container: No such container: {}",
+               containerOfMode(mode));
+  }
+  return peerOf(core, mode, "network");
+}
+
 void releaseShared(Core& core, const Record& record) {
   core.sandboxes.release(sandboxOf(core, record), record.id);
 }
@@ -51,7 +60,7 @@ Network joinNetwork(Core& core, const Record& record) {
     return network;
   }
   if (isContainerMode(mode)) {
-    const View peer = peerOf(core, mode, "network");
+    const View peer = networkPeerOf(core, mode);
     if (peer->hostConfig.networkMode == "host") {
       network.own = false;
       return network;
@@ -67,7 +76,8 @@ Network joinNetwork(Core& core, const Record& record) {
   const networks::JoinRequest request = joinRequestOf(record);
   // One that was made with none may have been connected since.
   if ((mode != "none" || !request.endpoints.empty()) && !record.config.networkDisabled)
-    network.joined = core.networks.join(request);
+    network.joined = base::within("failed to set up container networking",
+                                  [&] { return core.networks.join(request); });
   return network;
 }
 
@@ -179,7 +189,7 @@ task::StartRequest buildRequest(Core& core, const Record& record, Network& netwo
 std::string sandboxOf(const Core& core, const Record& record) {
   const std::string& mode = record.hostConfig.networkMode;
   if (!isContainerMode(mode)) return record.id;
-  const std::string peer = containerOfMode(mode);  // create() made it a full id
+  const std::string peer = containerOfMode(mode);  // a full id from the start on
   const View view = core.records.find(peer);
   if (view && isContainerMode(view->hostConfig.networkMode))
     return containerOfMode(view->hostConfig.networkMode);

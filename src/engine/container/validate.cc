@@ -139,6 +139,10 @@ void checkLog(const dockerapi::LogConfig& log) {
 void checkModes(const dockerapi::Config& config, const dockerapi::HostConfig& h) {
   const bool hostNet = h.networkMode == "host";
   if (isContainerMode(h.networkMode)) {
+    if (containerOfMode(h.networkMode).empty()) {
+      base::fail(Code::kInvalidArgument,
+                 "invalid network mode: invalid container format container:<name|id>");
+    }
     if (!config.hostname.empty())
       base::fail(Code::kInvalidArgument, "conflicting options: hostname and the network mode");
     if (!h.portBindings.empty() || h.publishAllPorts) {
@@ -159,12 +163,13 @@ void checkModes(const dockerapi::Config& config, const dockerapi::HostConfig& h)
   if (hostNet && h.utsMode == "host" && !config.hostname.empty()) {
     base::fail(Code::kInvalidArgument, "conflicting options: hostname and the UTS mode");
   }
-  if (!h.pidMode.empty() && h.pidMode != "host" && !isContainerMode(h.pidMode))
+  if (!h.pidMode.empty() && h.pidMode != "host" && containerOfMode(h.pidMode).empty())
     base::fail(Code::kInvalidArgument, "invalid PID mode: {}", h.pidMode);
   if (!h.utsMode.empty() && h.utsMode != "host")
     base::fail(Code::kInvalidArgument, "invalid UTS mode: {}", h.utsMode);
   constexpr std::array<std::string_view, 5> kIpc{"", "none", "private", "shareable", "host"};
-  if (std::find(kIpc.begin(), kIpc.end(), h.ipcMode) == kIpc.end() && !isContainerMode(h.ipcMode)) {
+  if (std::find(kIpc.begin(), kIpc.end(), h.ipcMode) == kIpc.end() &&
+      containerOfMode(h.ipcMode).empty()) {
     base::fail(Code::kInvalidArgument, "invalid IPC mode: {}", h.ipcMode);
   }
   if (!h.cgroupnsMode.empty() && h.cgroupnsMode != "host" && h.cgroupnsMode != "private") {

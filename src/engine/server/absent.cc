@@ -88,9 +88,9 @@ std::vector<Route> absentRoutes() {
       {"POST", "/build/cancel", Lane::kQuick, 0, notBuilt("build")},
       {"POST", "/session", Lane::kQuick, 0, notBuilt("session")},
       {"POST", "/grpc", Lane::kQuick, 0, notBuilt("grpc")},
-      {"GET", "/containers/{name}/checkpoints", Lane::kQuick, 0, notBuilt("checkpoint")},
-      {"POST", "/containers/{name}/checkpoints", Lane::kQuick, 0, notBuilt("checkpoint")},
-      {"DELETE", "/containers/{name}/checkpoints/{checkpoint}", Lane::kQuick, 0,
+      {"GET", "/containers/{name:.*}/checkpoints", Lane::kQuick, 0, notBuilt("checkpoint")},
+      {"POST", "/containers/{name:.*}/checkpoints", Lane::kQuick, 0, notBuilt("checkpoint")},
+      {"DELETE", "/containers/{name:.*}/checkpoints/{checkpoint}", Lane::kQuick, 0,
        notBuilt("checkpoint")},
   };
   routes.insert(routes.end(), others.begin(), others.end());

@@ -52,9 +52,9 @@ std::vector<Route> archiveRoutes(ContainerBackend& containers) {
     return [&containers, handle](Context& context) { handle(context, containers); };
   };
   return {
-      {"HEAD", "/containers/{name}/archive", Lane::kMayHang, 0, with(head)},
-      {"GET", "/containers/{name}/archive", Lane::kMayHang, 0, with(get)},
-      {"PUT", "/containers/{name}/archive", Lane::kMayHang, 0, with(put)},
+      {"HEAD", "/containers/{name:.*}/archive", Lane::kMayHang, 0, with(head)},
+      {"GET", "/containers/{name:.*}/archive", Lane::kMayHang, 0, with(get)},
+      {"PUT", "/containers/{name:.*}/archive", Lane::kMayHang, 0, with(put)},
   };
 }
 

@@ -167,12 +167,12 @@ std::vector<Route> containerStreamRoutes(ContainerBackend& containers) {
     return [&containers, handle](Context& context) { handle(context, containers); };
   };
   return {
-      {"GET", "/containers/{name}/logs", Lane::kStream, 0, with(logs)},
-      {"GET", "/containers/{name}/stats", Lane::kStream, 0, with(stats)},
-      {"GET", "/containers/{name}/export", Lane::kStream, 0, with(exportTar)},
-      {"POST", "/containers/{name}/attach", Lane::kMayHang, 0, with(attach)},
-      {"POST", "/containers/{name}/wait", Lane::kQuick, 0, with(wait)},
-      {"GET", "/containers/{name}/attach/ws", Lane::kQuick, 0,
+      {"GET", "/containers/{name:.*}/logs", Lane::kStream, 0, with(logs)},
+      {"GET", "/containers/{name:.*}/stats", Lane::kStream, 0, with(stats)},
+      {"GET", "/containers/{name:.*}/export", Lane::kStream, 0, with(exportTar)},
+      {"POST", "/containers/{name:.*}/attach", Lane::kMayHang, 0, with(attach)},
+      {"POST", "/containers/{name:.*}/wait", Lane::kQuick, 0, with(wait)},
+      {"GET", "/containers/{name:.*}/attach/ws", Lane::kQuick, 0,
        [](Context&) {
          base::fail(Code::kNotImplemented, "attach by websocket is not implemented");
        }},

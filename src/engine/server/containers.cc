@@ -172,30 +172,30 @@ std::vector<Route> containerRoutes(ContainerBackend& containers) {
       {"GET", "/containers/json", Lane::kQuick, 0, with(list)},
       {"POST", "/containers/create", Lane::kDisk, 0, with(create)},
       {"POST", "/containers/prune", Lane::kMayHang, 25, with(prune)},
-      {"GET", "/containers/{name}/json", Lane::kQuick, 0, with(inspect)},
-      {"GET", "/containers/{name}/top", Lane::kQuick, 0,
+      {"GET", "/containers/{name:.*}/json", Lane::kQuick, 0, with(inspect)},
+      {"GET", "/containers/{name:.*}/top", Lane::kQuick, 0,
        [&containers](Context& c) {
          c.json(200, containers.top(c.param("name"), c.query("ps_args")));
        }},
-      {"GET", "/containers/{name}/changes", Lane::kMayHang, 0, with(changes)},
-      {"POST", "/containers/{name}/start", Lane::kMayHang, 0, with(start)},
-      {"POST", "/containers/{name}/stop", Lane::kQuick, 0, with(stop)},
-      {"POST", "/containers/{name}/restart", Lane::kQuick, 0, with(restart)},
-      {"POST", "/containers/{name}/kill", Lane::kQuick, 0, with(kill)},
-      {"POST", "/containers/{name}/pause", Lane::kQuick, 0,
+      {"GET", "/containers/{name:.*}/changes", Lane::kMayHang, 0, with(changes)},
+      {"POST", "/containers/{name:.*}/start", Lane::kMayHang, 0, with(start)},
+      {"POST", "/containers/{name:.*}/stop", Lane::kQuick, 0, with(stop)},
+      {"POST", "/containers/{name:.*}/restart", Lane::kQuick, 0, with(restart)},
+      {"POST", "/containers/{name:.*}/kill", Lane::kQuick, 0, with(kill)},
+      {"POST", "/containers/{name:.*}/pause", Lane::kQuick, 0,
        [&containers](Context& c) {
          containers.pause(c.param("name"));
          c.send(204);
        }},
-      {"POST", "/containers/{name}/unpause", Lane::kQuick, 0,
+      {"POST", "/containers/{name:.*}/unpause", Lane::kQuick, 0,
        [&containers](Context& c) {
          containers.unpause(c.param("name"));
          c.send(204);
        }},
-      {"POST", "/containers/{name}/rename", Lane::kQuick, 0, with(rename)},
-      {"POST", "/containers/{name}/update", Lane::kQuick, 0, with(update)},
-      {"POST", "/containers/{name}/resize", Lane::kQuick, 0, with(resize)},
-      {"DELETE", "/containers/{name}", Lane::kMayHang, 0, with(remove)},
+      {"POST", "/containers/{name:.*}/rename", Lane::kQuick, 0, with(rename)},
+      {"POST", "/containers/{name:.*}/update", Lane::kQuick, 0, with(update)},
+      {"POST", "/containers/{name:.*}/resize", Lane::kQuick, 0, with(resize)},
+      {"DELETE", "/containers/{name:.*}", Lane::kMayHang, 0, with(remove)},
       {"POST", "/commit", Lane::kMayHang, 0, with(commit)},
   };
 }

@@ -41,10 +41,10 @@ std::vector<Route> execRoutes(ExecBackend& execs) {
     return [&execs, handle](Context& context) { handle(context, execs); };
   };
   return {
-      {"POST", "/containers/{name}/exec", Lane::kQuick, 0, with(create)},
-      {"POST", "/exec/{id}/start", Lane::kMayHang, 0, with(start)},
-      {"POST", "/exec/{id}/resize", Lane::kMayHang, 0, with(resize)},
-      {"GET", "/exec/{id}/json", Lane::kQuick, 0,
+      {"POST", "/containers/{name:.*}/exec", Lane::kQuick, 0, with(create)},
+      {"POST", "/exec/{id:.*}/start", Lane::kMayHang, 0, with(start)},
+      {"POST", "/exec/{id:.*}/resize", Lane::kMayHang, 0, with(resize)},
+      {"GET", "/exec/{id:.*}/json", Lane::kQuick, 0,
        [&execs](Context& c) { c.json(200, execs.inspectExec(c.param("id"))); }},
   };
 }

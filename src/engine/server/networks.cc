@@ -62,12 +62,12 @@ std::vector<Route> networkRoutes(NetworkBackend& networks) {
   return {
       {"GET", "/networks", Lane::kQuick, 0, with(list)},
       {"GET", "/networks/", Lane::kQuick, 0, with(list)},
-      {"GET", "/networks/{id}", Lane::kQuick, 0, with(inspect)},
+      {"GET", "/networks/{id:.*}", Lane::kQuick, 0, with(inspect)},
       {"POST", "/networks/create", Lane::kQuick, 0, with(create)},
       {"POST", "/networks/prune", Lane::kQuick, 25, with(prune)},
-      {"POST", "/networks/{id}/connect", Lane::kMayHang, 0, with(connect)},
-      {"POST", "/networks/{id}/disconnect", Lane::kMayHang, 0, with(disconnect)},
-      {"DELETE", "/networks/{id}", Lane::kMayHang, 0, with(remove)},
+      {"POST", "/networks/{id:.*}/connect", Lane::kMayHang, 0, with(connect)},
+      {"POST", "/networks/{id:.*}/disconnect", Lane::kMayHang, 0, with(disconnect)},
+      {"DELETE", "/networks/{id:.*}", Lane::kMayHang, 0, with(remove)},
   };
 }
 

@@ -43,11 +43,11 @@ std::vector<Route> volumeRoutes(VolumeBackend& volumes) {
   };
   return {
       {"GET", "/volumes", Lane::kMayHang, 0, with(list)},
-      {"GET", "/volumes/{name}", Lane::kMayHang, 0,
+      {"GET", "/volumes/{name:.*}", Lane::kMayHang, 0,
        [&volumes](Context& c) { c.json(200, volumes.inspectVolume(c.param("name"))); }},
       {"POST", "/volumes/create", Lane::kMayHang, 0, with(create)},
       {"POST", "/volumes/prune", Lane::kMayHang, 25, with(prune)},
-      {"DELETE", "/volumes/{name}", Lane::kMayHang, 0, with(remove)},
+      {"DELETE", "/volumes/{name:.*}", Lane::kMayHang, 0, with(remove)},
   };
 }
 

@@ -53,10 +53,11 @@ std::string engineId(const std::string& dataRoot) {
     // It becomes part of the names of cgroups, links and tables.
     const std::string id(base::trim(*known));
     if (id.size() != 32 || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
-      base::fail(Code::kDataLoss,
-                 "{}/engine-id is damaged: 32 hexadecimal digits expected. Restore it, or remove it "
-                 "when none of its containers runs",
-                 dataRoot);
+      base::fail(
+          Code::kDataLoss,
+          "{}/engine-id is damaged: 32 hexadecimal digits expected. Restore it, or remove it "
+          "when none of its containers runs",
+          dataRoot);
     }
     return id;
   }
@@ -260,7 +261,8 @@ void Daemon::Impl::takeUp() {
     lifecycle.onExit(exit);
   });
   lifecycle.restore(std::move(recovered));
-  for (const std::string& warning : networks.hostPolicyWarnings()) base::log::warn(warning);
+  for (const std::string& warning : networks.hostPolicyWarnings())
+    base::log::warn("WARNING: " + warning);
 }
 
 void Daemon::Impl::listen(std::vector<sys::Fd> doors) {

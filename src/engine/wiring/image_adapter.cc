@@ -108,7 +108,7 @@ dockerapi::ImageSummary summaryOf(const image::Image& image) {
   line.labels = image.config.config.labels;
   line.repoTags = image.repoTags;
   line.repoDigests = image.repoDigests;
-  line.size = line.virtualSize = image.size;
+  line.size = image.size;
   line.containers = -1;
   return line;
 }
@@ -231,7 +231,7 @@ dockerapi::ImageInspect ImageAdapter::inspectImage(const std::string& name,
   shown.variant = image.config.variant;
   shown.os = image.config.os;
   shown.osVersion = image.config.osVersion;
-  shown.size = shown.virtualSize = image.size;
+  shown.size = image.size;
   shown.graphDriver.name = core_.snapshots.driver();
   shown.rootFs.type = "layers";
   for (const auto& diffId : image.diffIds) shown.rootFs.layers.push_back(diffId.str());

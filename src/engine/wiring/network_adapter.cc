@@ -52,6 +52,16 @@ void addContainers(container::Core& core, const networks::Network& network,
   }
 }
 
+std::optional<networks::Network> existing(const container::Core& core,
+                                          const std::string& reference) {
+  try {
+    return core.networks.resolve(reference);
+  } catch (const base::Error& error) {
+    if (error.code() != Code::kNotFound) throw;
+    return std::nullopt;
+  }
+}
+
 bool used(container::Core& core, const networks::Network& network) {
   for (const auto& view : core.records.all()) {
     for (const auto& [name, settings] : view->networks) {
@@ -88,6 +98,10 @@ std::vector<dockerapi::NetworkInspect> NetworkAdapter::listNetworks(
   constexpr std::array<std::string_view, 7> kAccepted{"dangling", "driver", "id",  "label",
                                                       "name",     "scope",  "type"};
   filters.validate(kAccepted);
+  for (const std::string& type : filters.get("type")) {
+    if (type != "builtin" && type != "custom")
+      base::fail(Code::kInternal, "invalid filter: 'type'='{}'", type);
+  }
   const bool dangling = filters.boolean("dangling", false);
   std::vector<dockerapi::NetworkInspect> list;
   for (const networks::Network& network : core_.networks.list()) {
@@ -155,18 +169,21 @@ void NetworkAdapter::connectNetwork(const std::string& reference,
   const auto turn = core_.strands.enter(id);
   const auto view = core_.records.get(id);
   const std::string& mode = view->hostConfig.networkMode;
-  if (mode == "host" || network.spec.driver == "host")
-    base::fail(Code::kForbidden,
-               "container cannot be disconnected from host network or connected to host network");
-  if (container::isContainerMode(mode))
-    base::fail(Code::kForbidden,
+  if (mode == "host" && network.spec.driver == "host") return;
+  if (network.spec.driver == "host" && !container::isContainerMode(mode))
+    base::fail(Code::kInvalidArgument,
+               "cannot connect container to host network - container must be created in host "
+               "network mode");
+  if (mode == "host" || container::isContainerMode(mode))
+    base::fail(Code::kInvalidArgument,
                "container sharing network namespace with another container or host cannot be "
                "connected to any other network");
   if (!view->networks.empty() && (view->networks.contains("none") || network.spec.driver == "null"))
-    base::fail(Code::kForbidden,
+    base::fail(Code::kInvalidArgument,
                "container cannot be connected to multiple networks with one of the networks in "
                "private (none) mode");
   if (view->networks.contains(network.spec.name)) {
+    if (!view->running()) return;
     base::fail(Code::kForbidden, "endpoint with name {} already exists in network {}", view->name,
                network.spec.name);
   }
@@ -185,29 +202,32 @@ void NetworkAdapter::connectNetwork(const std::string& reference,
 
 void NetworkAdapter::disconnectNetwork(const std::string& reference,
                                        const dockerapi::NetworkDisconnectRequest& request) {
-  const networks::Network network = core_.networks.resolve(reference);
+  const auto network = existing(core_, reference);
   const auto found = core_.records.find(request.container);
-  if (!found) {
-    if (request.force) return;
+  if (!found && !request.force)
     base::fail(Code::kNotFound, "No such container: {}", request.container);
-  }
+  if (!found && network) base::fail(Code::kNotFound, "endpoint {} not found", request.container);
+  if (!found) base::fail(Code::kNotFound, "network {} not found", reference);
   const auto turn = core_.strands.enter(found->id);
   const auto view = core_.records.get(found->id);
   if (view->hostConfig.networkMode == "host")
-    base::fail(Code::kForbidden,
+    base::fail(Code::kInvalidArgument,
                "container cannot be disconnected from host network or connected to host network");
-  if (!view->networks.contains(network.spec.name)) {
-    base::fail(Code::kForbidden, "container {} is not connected to the network {}", view->id,
-               network.spec.name);
+  // One that does not run keeps only the wish, which outlives the network and is given up here.
+  if (!network && view->running() && !request.force)
+    base::fail(Code::kNotFound, "network {} not found", reference);
+  const std::string name = network ? network->spec.name : reference;
+  if (!view->networks.contains(name)) {
+    base::fail(Code::kInternal, "container {} is not connected to {}network {}", view->id,
+               network && view->running() ? "" : "the ", name);
   }
-  if (view->running() && network.spec.driver != "null") {
+  if (view->running() && network && network->spec.driver != "null") {
     const networks::Joined before = core_.networks.joined(view->id).value_or(networks::Joined{});
-    core_.networks.disconnect(view->id, network.id);
+    core_.networks.disconnect(view->id, network->id);
     container::followNetworks(core_, *view, before);
   }
-  container::changeRecord(
-      core_, store::Durability::kDurable, view->id,
-      [&](container::Record& record) { record.networks.erase(network.spec.name); });
+  container::changeRecord(core_, store::Durability::kDurable, view->id,
+                          [&](container::Record& record) { record.networks.erase(name); });
 }
 
 dockerapi::NetworksPruneReport NetworkAdapter::pruneNetworks(const dockerapi::Filters& filters) {

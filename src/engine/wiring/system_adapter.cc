@@ -176,7 +176,8 @@ dockerapi::Info SystemAdapter::info() {
   if (host.seccomp) info.securityOptions.emplace_back("name=seccomp,profile=builtin");
   if (host.cgroups == sys::CgroupVersion::kV2) info.securityOptions.emplace_back("name=cgroupns");
   info.firewallBackend = dockerapi::FirewallInfo{"nftables", {}};
-  info.warnings = core_.networks.hostPolicyWarnings();
+  for (const std::string& warning : core_.networks.hostPolicyWarnings())
+    info.warnings.push_back("WARNING: " + warning);
   for (const std::string& where : config->hosts) {
     if (auto warning = openDoorWarning(where)) info.warnings.push_back(std::move(*warning));
   }

@@ -179,14 +179,13 @@ std::vector<std::string> Networks::Impl::hostPolicyWarnings() {
   }
   std::vector<std::string> warnings;
   for (const firewall::Obstacle& obstacle : firewall::findObstacles(bridges, uplink)) {
-    warnings.push_back(
-        fmt::format("WARNING: the host's firewall ({}) drops forwarded packets of {}: containers "
-                    "there cannot reach other "
-                    "hosts and their published ports do not answer. To allow it: {}",
-                    obstacle.where, base::join(obstacle.bridges, ", "), obstacle.remedy));
+    warnings.push_back(fmt::format(
+        "the host's firewall ({}) drops forwarded packets of {}: containers there cannot "
+        "reach other hosts and their published ports do not answer. To allow it: {}",
+        obstacle.where, base::join(obstacle.bridges, ", "), obstacle.remedy));
   }
   if (warnings != policyWarnings) {
-    for (const std::string& warning : warnings) base::log::warn(warning);
+    for (const std::string& warning : warnings) base::log::warn("WARNING: " + warning);
   }
   policySeen = now;
   policyBridges = bridges;
