@@ -14,6 +14,7 @@
 #include "platform/sys/check.h"
 #include "platform/sys/file.h"
 #include "storage/files/paths.h"
+#include "storage/files/special.h"
 #include "storage/files/walk.h"
 
 namespace files {
@@ -122,13 +123,10 @@ class Copier {
     } else if (::mknodat(to, name, status.st_mode & S_IFMT, status.st_rdev) < 0) {
       base::failErrno(errno, "mknod", "/" + path);
     }
-    if (::fchownat(to, name, status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-      base::failErrno(errno, "chown", "/" + path);
-    if (!S_ISLNK(status.st_mode) && ::fchmodat(to, name, status.st_mode & 07777, 0) < 0)
-      base::failErrno(errno, "chmod", "/" + path);
-    const struct timespec times[2] = {status.st_atim, status.st_mtim};
-    if (::utimensat(to, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-      base::failErrno(errno, "utimes", "/" + path);
+    const Special made(to, node.name, status.st_mode & S_IFMT, path);
+    made.owner(status.st_uid, status.st_gid);
+    if (!S_ISLNK(status.st_mode)) made.mode(status.st_mode & 07777);
+    made.times({status.st_atim, status.st_mtim});
   }
 
   // Owner first: chown(2) clears suid bits and file capabilities.

@@ -14,6 +14,7 @@
 #include "platform/sys/check.h"
 #include "platform/sys/file.h"
 #include "storage/files/paths.h"
+#include "storage/files/special.h"
 
 namespace files {
 
@@ -211,23 +212,14 @@ void Extractor::finishFile(int fd, const Place& at, const std::string& path,
   if (::futimens(fd, times) < 0) failAt("utimes", path);
 }
 
-// For what cannot be opened: symbolic links, devices, fifos. The name was made by us, in a tree
-// that is ours alone.
+// For what cannot be opened: symbolic links, devices, fifos.
 void Extractor::finishLink(const Place& at, const std::string& path, const TarEntry& entry,
-                           bool mode) {
-  const char* base = at.base.c_str();
-  if (needsOwner(at, entry) &&
-      ::fchownat(at.parent, base, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) < 0) {
-    failAt("chown", path);
-  }
-  if (mode && (entry.mode & (umask_ | 07000)) != 0 &&
-      ::fchmodat(at.parent, base, entry.mode, 0) < 0) {
-    failAt("chmod", path);
-  }
+                           mode_t type) {
+  const Special made(at.parent, at.base, type, path);
+  if (needsOwner(at, entry)) made.owner(entry.uid, entry.gid);
+  if (type != S_IFLNK && (entry.mode & (umask_ | 07000)) != 0) made.mode(entry.mode & 07777);
   setAttributes(-1, at, path, entry);
-  const struct timespec times[2] = {timeOf(entry.accessed.value_or(entry.modified)),
-                                    timeOf(entry.modified)};
-  if (::utimensat(at.parent, base, times, AT_SYMLINK_NOFOLLOW) < 0) failAt("utimes", path);
+  made.times({timeOf(entry.accessed.value_or(entry.modified)), timeOf(entry.modified)});
 }
 
 void Extractor::addHardLink(const std::string& path, const TarEntry& entry) {
@@ -275,7 +267,7 @@ void Extractor::addSymlink(const std::string& path, const TarEntry& entry) {
     replace(at, path, sys::statAt(at.parent, at.base));
     if (link() < 0) failAt("symlink", path);
   }
-  finishLink(at, path, entry, false);
+  finishLink(at, path, entry, S_IFLNK);
 }
 
 void Extractor::addNode(const std::string& path, const TarEntry& entry) {
@@ -292,7 +284,7 @@ void Extractor::addNode(const std::string& path, const TarEntry& entry) {
     replace(at, path, sys::statAt(at.parent, at.base));
     if (make() < 0) failAt("mknod", path);
   }
-  finishLink(at, path, entry, true);
+  finishLink(at, path, entry, type);
 }
 
 // -- making way

@@ -51,7 +51,7 @@ class Extractor {
   void writeContents(int fd, const std::string& path, const archive::TarEntry& entry);
   void finishFile(int fd, const Place& at, const std::string& path, const archive::TarEntry& entry);
   void finishLink(const Place& at, const std::string& path, const archive::TarEntry& entry,
-                  bool mode);
+                  mode_t type);
   // Makes way for a new entry. True: there was a whiteout.
   bool replace(const Place& at, const std::string& path, const struct stat& existing);
   void saveReplaced(const Place& at, const std::string& path, const struct stat& existing);

@@ -22,7 +22,8 @@ constexpr const char* kEmpty =
 void makeDirectory(int parent, const std::string& name, mode_t mode) {
   if (::mkdirat(parent, name.c_str(), mode) < 0) base::failErrno(errno, "mkdir", name);
   // The umask may have cut it, and the root of a container is what its upper directory is.
-  if (::fchmodat(parent, name.c_str(), mode, 0) < 0) base::failErrno(errno, "chmod", name);
+  const sys::Fd made = sys::openAt(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (::fchmod(made.get(), mode) < 0) base::failErrno(errno, "chmod", name);
 }
 
 }  // namespace
