@@ -60,7 +60,7 @@ TEST_F(CopyTest, WhatTookTheNamesPlaceIsNotTouched) {
 
 // Somebody who has the directory too exchanges what is made there for links to a file elsewhere.
 TEST_F(CopyTest, LinksPutInPlaceOfFifosLeadNowhere) {
-  constexpr int kCount = 4000;
+  constexpr int kCount = 1500;
   for (int i = 0; i < kCount; ++i)
     ASSERT_EQ(::mkfifoat(from_.fd(), ("f" + std::to_string(i)).c_str(), 0666), 0);
   sys::writeAtomic(aside_.fd(), "file", "x", 0600);
