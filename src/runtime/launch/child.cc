@@ -77,6 +77,34 @@ void ChildState::send(MessageKind kind) noexcept {
   tell(message, kMessageHead);
 }
 
+void ChildState::sendDescriptor(MessageKind kind, long fd, long pid) noexcept {
+  Message message{};
+  message.kind = kind;
+  message.step = step_;
+  message.pid = static_cast<std::int32_t>(pid);
+  struct {
+    void* base;
+    std::size_t size;
+  } part{&message, kMessageHead};
+  struct alignas(8) {
+    std::size_t size;
+    int level, type;
+    int fd, pad;
+  } control{20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, static_cast<int>(fd), 0};
+  struct {
+    void* name;
+    std::uint32_t nameSize, pad0;
+    void* parts;
+    std::size_t partCount;
+    void* control;
+    std::size_t controlSize;
+    int flags;
+  } header{nullptr, 0, 0, &part, 1, &control, sizeof control, 0};
+  check(sysraw::retry(
+            [&] { return sysraw::call(__NR_sendmsg, sync, &header, 0x4000 /* MSG_NOSIGNAL */); }),
+        "send a descriptor");
+}
+
 void ChildState::tell(const Message& message, std::size_t size) noexcept {
   const long sent = sysraw::retry([&] {
     return sysraw::call(__NR_sendto, sync, &message, size, 0x4000 /* MSG_NOSIGNAL */, 0, 0);
@@ -107,6 +135,7 @@ void childMain(const Plan& plan, const int* fds, int sync) noexcept {
   setOomScore(state);
   joinCgroup(state);  // before the cgroup namespace, whose root is where we are then
   joinNamespaces(state);
+  enterPidNamespace(state);
   joinKeyring(state);
   if (plan.has(kFlagSetsid) || plan.has(kFlagTerminal)) {
     state.enter(Step::kSession);

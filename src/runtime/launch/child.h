@@ -12,13 +12,21 @@
 namespace launch {
 
 // What parent and child say to each other: one SOCK_SEQPACKET message each.
-enum class MessageKind : std::uint32_t { kMaps = 1, kBarrier, kTerminal, kHeld, kExecing, kFailed };
+enum class MessageKind : std::uint32_t {
+  kMaps = 1,
+  kInside,  // with a pidfd: who goes on from here, and waits for a byte
+  kBarrier,
+  kTerminal,
+  kHeld,
+  kExecing,
+  kFailed
+};
 
 struct Message {
   MessageKind kind;
   Step step;
   std::int32_t error;
-  std::uint32_t reserved;
+  std::int32_t pid;  // kInside, as the parent sees it
   char text[sizeof(Failure::text)];
 };
 inline constexpr std::size_t kMessageHead = offsetof(Message, text);
@@ -61,6 +69,8 @@ class ChildState {
   }
 
   void send(MessageKind kind) noexcept;
+  // `pid`: of kInside.
+  void sendDescriptor(MessageKind kind, long fd, long pid) noexcept;
   // Waits for the parent's byte; ends the process when the parent is gone.
   void awaitParent() noexcept;
 
@@ -103,6 +113,8 @@ void awaitMaps(ChildState& state) noexcept;
 void setOomScore(ChildState& state) noexcept;
 void joinCgroup(ChildState& state) noexcept;
 void joinNamespaces(ChildState& state) noexcept;
+// Returns in a new process, a member of the container's pid namespace; this one ends.
+void enterPidNamespace(ChildState& state) noexcept;
 void joinKeyring(ChildState& state) noexcept;
 void applySysctls(ChildState& state) noexcept;
 // The container's own null device where it has one (what it does to its mode stays inside), else

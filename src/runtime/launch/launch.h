@@ -2,17 +2,20 @@
 // program. The same code runs in the shim and in the OCI runtime. No heap, no exceptions, no libc
 // state: one thread at a time.
 //
+// clang-format off
 //   parent                                   child
 //   start(): clone3 ───────────────────────> cgroup, namespaces …
-//            <────────── kMessageMaps ────── new user namespace: wait until maps are written
-//            (answered inside next())
-//   next():  <────────── kMessageBarrier ─── before the pivot, if asked: namespaces exist, mounts
-//   are done proceed(): ──────────── one byte ──────> next():  <─ kMessageTerminal + master ── the
-//   pty, if asked (stored in Child::terminal, not an event) next():  <────────── kMessageHeld
-//   ────── if asked: everything done but the filter and execve next():  <────────── kMessageExecing
-//   ─── (not an event) next():  <────────── end of file ─────── execve closed the socket: kRunning
-//   next():  <──────── {step, errno, text} ─ kFailed, at any time; an end of file without
-//   kMessageExecing as well
+//            <── kMaps ───────────────────── a new user namespace: waits until the maps are written
+//   next():  <── kInside, pid, pidfd ─────── an exec: from here on a second process, which is a member of the
+//            ─── one byte ─────────────────> container's pid namespace and was made when all else was the container's
+//   next():  <── kBarrier ────────────────── before the pivot, if asked: namespaces exist, mounts are done
+//   proceed(): ─ one byte ─────────────────>
+//   next():  <── kTerminal, master ───────── the pty, if asked (stored in Child::terminal, not an event)
+//   next():  <── kHeld ───────────────────── if asked: everything done but the filter and execve
+//   next():  <── kExecing ────────────────── (not an event)
+//   next():  <── end of file ─────────────── execve closed the socket: kRunning
+//   next():  <── kFailed, step, errno, text  at any time; an end of file without kExecing as well
+// clang-format on
 #pragma once
 
 #include <cstddef>
@@ -70,7 +73,7 @@ struct Child {
   bool execing = false;
 };
 
-enum class EventKind { kBarrier, kHeld, kRunning, kFailed };
+enum class EventKind { kProgress, kBarrier, kHeld, kRunning, kFailed };
 
 struct Event {
   EventKind kind = EventKind::kFailed;
@@ -84,9 +87,15 @@ struct Event {
 bool start(const Plan& plan, const int* fds, std::size_t fdCount, Child& child,
            Failure& failure) noexcept;
 
-// Blocks for the next event. After kFailed the child was killed and reaped, and every descriptor of
-// `child` is closed. After kHeld the socket stays open: a later next() reports kRunning or kFailed
-// (or the caller closes it).
+// Takes one message of the child and never blocks: call it when `sync` can be read and when the
+// child has died. kProgress: there was none, or none of the others. For those who may not block,
+// since processes inside can stop the child. As an exec enters the container, pid and pidfd change
+// once.
+Event take(Child& child) noexcept;
+
+// Blocks for the next event but kProgress. After kFailed the child was killed and reaped, and every
+// descriptor of `child` is closed. After kHeld the socket stays open: a later next() reports
+// kRunning or kFailed (or the caller closes it).
 Event next(Child& child) noexcept;
 
 // Lets a child at its barrier go on. False: it is gone.

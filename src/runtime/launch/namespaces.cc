@@ -149,9 +149,9 @@ void joinNamespaces(ChildState& state) noexcept {
     if (join.type == CLONE_NEWPID) continue;  // the parent did, for its next child
     state.check(kernel::setns(state.fd(join.fd), static_cast<int>(join.type)), "join namespace");
   }
-  // All in one call: there is no moment in which we are half inside.
-  const std::uint32_t wanted =
-      state.root.targetNamespaces & ~static_cast<std::uint32_t>(CLONE_NEWPID);
+  // All in one call: there is no moment in which we are half inside. The pid namespace is that of
+  // our next child.
+  const std::uint32_t wanted = state.root.targetNamespaces;
   if (state.root.target != 0 && wanted != 0) {
     state.check(kernel::setns(state.fd(state.root.target), static_cast<int>(wanted)),
                 "join the container's namespaces");
@@ -164,6 +164,22 @@ void joinNamespaces(ChildState& state) noexcept {
     state.rootFd = state.check(kernel::openAt(AT_FDCWD, "/", O_PATH | O_DIRECTORY),
                                "open the container's root");
   }
+}
+
+// Whoever is inside and may trace finds the root, the directory and the memory of every process
+// that has a number there. So nobody gets one before all of these are the container's own; it costs
+// a second process, whose parent is ours.
+void enterPidNamespace(ChildState& state) noexcept {
+  if (state.root.target == 0 || (state.root.targetNamespaces & CLONE_NEWPID) == 0) return;
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = CLONE_PARENT | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  const long pid =
+      state.check(sysraw::call(__NR_clone3, &args, sizeof args), "enter the pid namespace");
+  if (pid == 0) return state.awaitParent();
+  state.sendDescriptor(MessageKind::kInside, pidfd, pid);
+  for (;;) sysraw::call(__NR_exit_group, 0);
 }
 
 void joinKeyring(ChildState& state) noexcept {

@@ -15,8 +15,8 @@ void say(Failure& failure, Step step, long error, Pieces... pieces) noexcept {
   Line(failure.text, sizeof failure.text).add(all, sizeof...(pieces)).addError(error);
 }
 
-// A pid namespace is entered by the children of whoever joins it. We join it for one clone and
-// return, which saves the child a second fork.
+// A pid namespace is entered by the children of whoever joins it. For a container that shares one
+// we join it for one clone and return: its procfs has to be mounted by a member.
 class PidNamespace {
  public:
   ~PidNamespace() { kernel::close(own_); }
@@ -37,8 +37,6 @@ class PidNamespace {
 
 long enterPidNamespace(const Plan& plan, const int* fds, PidNamespace& pids) noexcept {
   const PlanRoot& root = plan.root();
-  if (root.target != 0 && (root.targetNamespaces & CLONE_NEWPID) != 0)
-    return pids.enter(fds[root.target - 1]);
   for (std::uint32_t i = 0; i < root.joins.count; ++i) {
     const NamespaceJoin& join = plan.at(root.joins, i);
     if (join.type == CLONE_NEWPID) return pids.enter(fds[join.fd - 1]);
@@ -119,8 +117,9 @@ bool prepareUserNamespace(const Plan& plan, Child& child, const int* fds,
   return true;
 }
 
-// One message; a descriptor that came with it goes to `received`. 0: end of file.
-long receive(int sync, Message& message, int& received) noexcept {
+// One message; a descriptor that came with it goes to `received`. 0: end of file; -EAGAIN: none,
+// for those who do not wait.
+long receive(int sync, Message& message, int& received, bool wait) noexcept {
   struct {
     void* base;
     std::size_t size;
@@ -139,8 +138,8 @@ long receive(int sync, Message& message, int& received) noexcept {
     std::size_t controlSize;
     int flags;
   } header{nullptr, 0, 0, &part, 1, &control, sizeof control, 0};
-  const long got = sysraw::retry(
-      [&] { return sysraw::call(__NR_recvmsg, sync, &header, 0x40000000 /* MSG_CMSG_CLOEXEC */); });
+  const int flags = 0x40000000 /* MSG_CMSG_CLOEXEC */ | (wait ? 0 : 0x40 /* MSG_DONTWAIT */);
+  const long got = sysraw::retry([&] { return sysraw::call(__NR_recvmsg, sync, &header, flags); });
   if (got > 0 && header.controlSize >= 20 && control.level == 1 && control.type == 1)
     received = control.fd;
   return got;
@@ -195,7 +194,7 @@ bool start(const Plan& plan, const int* fds, std::size_t fdCount, Child& child,
   // side.
   Message message{};
   int none = -1;
-  const long got = receive(child.sync, message, none);
+  const long got = receive(child.sync, message, none, true);
   const bool asked = got >= static_cast<long>(kMessageHead) && message.kind == MessageKind::kMaps;
   if (!asked)
     say(failure, Step::kMaps, 0, "the process ended before its user namespace was set up");
@@ -204,52 +203,102 @@ bool start(const Plan& plan, const int* fds, std::size_t fdCount, Child& child,
   return false;
 }
 
-Event next(Child& child) noexcept {
+namespace {
+
+// The process that we cloned ends, and the one it made inside goes on.
+void changeTo(Child& child, const Message& message, int pidfd) noexcept {
+  sysraw::call(__NR_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
+  reap(child);
+  kernel::close(child.pidfd);
+  child.pidfd = pidfd;
+  child.pid = message.pid;
+  proceed(child);
+}
+
+// An end of file does not tell it alone: the process inside has the socket, too.
+bool ended(const Child& child) noexcept {
+  siginfo_t info{};
+  const long looked = sysraw::retry([&] {
+    return sysraw::call(__NR_waitid, 3 /* P_PIDFD */, child.pidfd, &info,
+                        4 /* WEXITED */ | 1 /* WNOHANG */ | 0x1000000 /* WNOWAIT */, 0);
+  });
+  return looked < 0 || info.si_pid != 0;
+}
+
+Event lost(Child& child) noexcept {
   Event event;
-  const auto failed = [&](int signal) {
-    if (signal >= 0) died(signal, event.failure);
-    closeAll(child);
-    event.kind = EventKind::kFailed;
+  sysraw::call(__NR_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
+  died(reap(child), event.failure);
+  closeAll(child);
+  return event;
+}
+
+Event refused(Child& child, Message& message) noexcept {
+  Event event;
+  message.text[sizeof message.text - 1] = 0;
+  event.failure.step = message.step;
+  event.failure.error = message.error;
+  Line(event.failure.text, sizeof event.failure.text).add(message.text);
+  // It ends by itself, unless somebody inside stopped it.
+  sysraw::call(__NR_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
+  reap(child);
+  closeAll(child);
+  return event;
+}
+
+}  // namespace
+
+Event take(Child& child) noexcept {
+  Event event;
+  event.kind = EventKind::kProgress;
+  Message message{};
+  int received = -1;
+  long got = receive(child.sync, message, received, false);
+  if (got == -EAGAIN) {
+    if (!ended(child)) return event;
+    got = receive(child.sync, message, received, false);  // its last word may have come since
+  }
+  if (got == 0 && child.execing) {
+    kernel::close(child.sync);
+    child.sync = -1;
+    event.kind = EventKind::kRunning;
     return event;
-  };
+  }
+  if (got < static_cast<long>(kMessageHead)) return lost(child);
+  switch (message.kind) {
+    case MessageKind::kInside:
+      changeTo(child, message, received);
+      break;
+    case MessageKind::kTerminal:
+      kernel::close(child.terminal);
+      child.terminal = received;
+      break;
+    case MessageKind::kExecing:
+      child.execing = true;
+      break;
+    case MessageKind::kBarrier:
+      event.kind = EventKind::kBarrier;
+      break;
+    case MessageKind::kHeld:
+      event.kind = EventKind::kHeld;
+      break;
+    case MessageKind::kFailed:
+      return refused(child, message);
+    case MessageKind::kMaps:
+      break;
+  }
+  return event;
+}
+
+Event next(Child& child) noexcept {
   for (;;) {
-    Message message{};
-    int received = -1;
-    const long got = receive(child.sync, message, received);
-    if (got < static_cast<long>(kMessageHead)) {
-      if (got == 0 && child.execing) {
-        kernel::close(child.sync);
-        child.sync = -1;
-        event.kind = EventKind::kRunning;
-        return event;
-      }
-      sysraw::call(__NR_pidfd_send_signal, child.pidfd, SIGKILL, 0, 0);
-      return failed(reap(child));
-    }
-    switch (message.kind) {
-      case MessageKind::kTerminal:
-        kernel::close(child.terminal);
-        child.terminal = received;
-        break;
-      case MessageKind::kExecing:
-        child.execing = true;
-        break;
-      case MessageKind::kBarrier:
-        event.kind = EventKind::kBarrier;
-        return event;
-      case MessageKind::kHeld:
-        event.kind = EventKind::kHeld;
-        return event;
-      case MessageKind::kFailed:
-        message.text[sizeof message.text - 1] = 0;
-        event.failure.step = message.step;
-        event.failure.error = message.error;
-        Line(event.failure.text, sizeof event.failure.text).add(message.text);
-        reap(child);
-        return failed(-1);
-      case MessageKind::kMaps:
-        break;
-    }
+    struct {
+      int fd;
+      short wanted, got;
+    } both[2] = {{child.sync, 1 /* POLLIN */, 0}, {child.pidfd, 1, 0}};
+    sysraw::call(__NR_ppoll, both, 2, 0, 0, 8);
+    const Event event = take(child);
+    if (event.kind != EventKind::kProgress) return event;
   }
 }
 

@@ -12,43 +12,6 @@ constexpr unsigned kOpenPeer = 0x5441;       // TIOCGPTPEER
 constexpr unsigned kSetWindow = 0x5414;      // TIOCSWINSZ
 constexpr unsigned kControlling = 0x540e;    // TIOCSCTTY
 
-struct Header {
-  void* name;
-  std::uint32_t nameSize, pad0;
-  struct {
-    void* base;
-    std::size_t size;
-  }* parts;
-  std::size_t partCount;
-  void* control;
-  std::size_t controlSize;
-  int flags;
-};
-
-// The master side goes to the parent together with a message.
-void sendMaster(ChildState& state, long master) noexcept {
-  Message message{};
-  message.kind = MessageKind::kTerminal;
-  struct {
-    void* base;
-    std::size_t size;
-  } part{&message, kMessageHead};
-  struct alignas(8) {
-    std::size_t size;
-    int level, type;
-    int fd, pad;
-  } control{20, 1 /* SOL_SOCKET */, 1 /* SCM_RIGHTS */, static_cast<int>(master), 0};
-  Header header{};
-  header.parts = reinterpret_cast<decltype(header.parts)>(&part);
-  header.partCount = 1;
-  header.control = &control;
-  header.controlSize = sizeof control;
-  state.check(sysraw::retry([&] {
-                return sysraw::call(__NR_sendmsg, state.sync, &header, 0x4000 /* MSG_NOSIGNAL */);
-              }),
-              "send the terminal");
-}
-
 // The slave becomes /dev/console as well. It is bound by its descriptor: a link at /dev/pts/N
 // changes nothing (CVE-2025-52565).
 void bindConsole(ChildState& state) noexcept {
@@ -89,7 +52,7 @@ void openTerminal(ChildState& state) noexcept {
     state.check(sysraw::call(__NR_ioctl, master, kSetWindow, size), "set the size of the terminal");
   }
   if (state.root.rootfs != 0) bindConsole(state);
-  sendMaster(state, master);
+  state.sendDescriptor(MessageKind::kTerminal, master, 0);
   kernel::close(master);
   kernel::close(directory);
 }

@@ -204,7 +204,7 @@ bool Server::go(Target& target, std::uint32_t sequence) noexcept {
 
 void Server::onLaunch(Target& target) noexcept {
   hub_.poller.remove(target.child.sync);
-  const launch::Event event = launch::next(target.child);
+  const launch::Event event = launch::take(target.child);
   if (event.kind == launch::EventKind::kRunning) {
     launched(target);
   } else if (event.kind == launch::EventKind::kFailed) {
