@@ -369,6 +369,46 @@ TEST_F(LaunchSecurity, Cve2016_9962_AProcessThatEntersCannotBeLookedInto) {
   end(box, result);
 }
 
+#if SAMPAN_FAULTS
+// Who may trace everything in its container must not find the host behind a process on its way in.
+TEST_F(LaunchSecurity, WhoEntersHasTheContainersRootBeforeItHasANumberInside) {
+  constexpr std::uint64_t kMayTrace = 0xa80425fb | 1u << 19;
+  int pipe[2];
+  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+  sys::Fd seen(pipe[0]);
+  sys::writeAtomic(AT_FDCWD, base_ + "/of-the-host", "x", 0644);
+  PlanWriter writer;
+  fill(writer, {"sh", "-c",
+                "while :; do for p in /proc/[0-9]*; do test -e $p/root" + base_ +
+                    "/of-the-host && echo host; done; test -e /over && break; done; echo end"});
+  writer.root.flags |= launch::kFlagSetCapabilities;
+  writer.root.capabilities = {kMayTrace, kMayTrace, kMayTrace, 0, 0};
+  writer.root.mounts = writer.list(mounts_);
+  writer.root.stdio[1] = writer.fd(sys::Fd(pipe[1]));
+  Plan plan = writer.finish();
+  launch::Child box;
+  launch::Failure failure;
+  ASSERT_TRUE(begin(plan, box, failure)) << failure.text;
+  plan.fds.clear();
+
+  mounts_.clear();
+  PlanWriter entering;
+  entering.root.target = entering.fd(sys::Fd(fcntl(box.pidfd, F_DUPFD_CLOEXEC, 3)));
+  entering.root.targetNamespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC;
+  entering.root.argv = entering.texts({"touch", "/over"});
+  entering.root.env = entering.texts({"PATH=/bin"});
+  entering.root.cwd = entering.text("/");
+  // Long enough to be found by who looks without end.
+  entering.root.faults = entering.list(std::vector<launch::Fault>{
+      {entering.text("launch.namespaces"), 2, launch::FaultAction::kPause, 500}});
+  const Result entered = launchAndWait(entering);
+  EXPECT_TRUE(entered.started) << entered.failure.text;
+  EXPECT_EQ(sys::readAll(seen.get()), "end\n");
+  Result result;
+  end(box, result);
+}
+#endif
+
 TEST_F(LaunchSecurity, Cve2022_24769_InheritableStaysEmptyInExec) {
   PlanWriter writer;
   fill(writer, {"grep", "CapInh", "/proc/self/status"});
