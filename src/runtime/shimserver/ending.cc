@@ -21,7 +21,7 @@ void Server::onChildren() noexcept {
   sysraw::call(__NR_read, children_, discarded, sizeof discarded);
   while (true) {
     siginfo_t info{};
-    // Looked at first: a child whose execve is not known yet belongs to launch::next(), which reaps
+    // Looked at first: a child whose execve is not known yet belongs to launch::take(), which reaps
     // it.
     if (sysraw::call(__NR_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT, 0) < 0 ||
         info.si_pid == 0)
@@ -34,8 +34,10 @@ void Server::onChildren() noexcept {
       }
     });
     if (target != nullptr && target->phase == Target::Phase::kLaunching) {
-      onLaunch(*target);
-      if (target->phase == Target::Phase::kLaunching) return;
+      // All its words are there by now, and then the end; or it was the first of the two processes
+      // of an exec.
+      while (target->phase == Target::Phase::kLaunching && target->child.pid == info.si_pid)
+        onLaunch(*target);
       continue;
     }
     int status = 0;
