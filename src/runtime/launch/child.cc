@@ -133,9 +133,12 @@ void childMain(const Plan& plan, const int* fds, int sync) noexcept {
   lookAround(state);  // before any namespace changes what /proc and /dev/null are
   awaitMaps(state);
   setOomScore(state);
-  joinCgroup(state);  // before the cgroup namespace, whose root is where we are then
+  // Before the cgroup namespace, whose root is where we are then. An exec joins with its last
+  // process: a group that may not fork takes it all the same.
+  if (root.target == 0) joinCgroup(state);
   joinNamespaces(state);
   enterPidNamespace(state);
+  if (root.target != 0) joinCgroup(state);
   joinKeyring(state);
   if (plan.has(kFlagSetsid) || plan.has(kFlagTerminal)) {
     state.enter(Step::kSession);
