@@ -1,6 +1,7 @@
 #include "storage/image/catalog.h"
 
 #include <algorithm>
+#include <set>
 
 #include "platform/base/error.h"
 #include "platform/base/ids.h"
@@ -233,7 +234,10 @@ std::vector<LayerRow> Catalog::onlyOf(const base::Digest& without) const {
   std::vector<LayerRow> rows;
   const auto found = images_.find(without);
   if (found == images_.end()) return rows;
-  for (const auto& layer : found->second.row.layers) {
+  // Each once: an image may stand on a layer twice.
+  const std::set<snapshot::LayerId> own(found->second.row.layers.begin(),
+                                        found->second.row.layers.end());
+  for (const auto& layer : own) {
     bool shared = false;
     for (const auto& [id, entry] : images_) {
       shared =

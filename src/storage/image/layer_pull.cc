@@ -61,6 +61,8 @@ std::vector<Layer> LayerPull::run() {
       layers_[index] = std::move(*layer);
       keepBlob(index);
       say(index, "Already exists");
+    } else if (const auto first = comesWith(index)) {
+      twins_.emplace_back(index, *first);
     } else {
       missing_.push_back(index);
       say(index, "Pulling fs layer");
@@ -75,9 +77,24 @@ std::vector<Layer> LayerPull::run() {
   threads.clear();  // joins
   if (failure_) std::rethrow_exception(failure_);
   if (!parts_.layers.independent()) unpackSequentially();
+  for (const auto& [index, first] : twins_) {
+    if (parts_.layers.independent()) layers_[index] = Layers::again(layers_, first);
+  }
   parts_.layers.settle(
       lease_, layers_, diff_ids_, [this](size_t index) { return openPlain(index); }, stop_.token());
   return std::move(layers_);
+}
+
+// An image may name a layer more than once; it is fetched once, and where layers stand for
+// themselves also unpacked once.
+std::optional<size_t> LayerPull::comesWith(size_t index) const {
+  for (const size_t earlier : missing_) {
+    const bool same = parts_.layers.independent()
+                          ? diff_ids_[earlier] == diff_ids_[index]
+                          : manifest_.layers[earlier].digest == manifest_.layers[index].digest;
+    if (same) return earlier;
+  }
+  return std::nullopt;
 }
 
 // The compressed form of a layer that another image brought: this one refers to it, too, so that

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "api/oci/image_spec.h"
@@ -25,6 +26,7 @@ class LayerPull {
 
  private:
   void keepBlob(size_t index);
+  std::optional<size_t> comesWith(size_t index) const;
   void work();
   void pullLayer(size_t index);
   void unpackSequentially();
@@ -48,6 +50,7 @@ class LayerPull {
   std::vector<Layer> layers_;
   std::vector<content::Finished> blobs_;
   std::vector<size_t> missing_;
+  std::vector<std::pair<size_t, size_t>> twins_;  // a layer named again, and where it is made
   std::atomic<size_t> next_{0};
 };
 

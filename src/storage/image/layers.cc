@@ -86,16 +86,28 @@ Layer Layers::unpackOn(content::Lease& lease, archive::Source& plain, const base
              false, chainId, stop);
 }
 
+Layer Layers::again(const std::vector<Layer>& layers, size_t first) {
+  Layer layer;
+  layer.row = layers[first].row;
+  layer.record = layers[first].record;
+  layer.twin = first;
+  return layer;
+}
+
 bool Layers::needsParents(const std::vector<Layer>& layers, size_t index) const {
   const Layer& layer = layers[index];
-  if (index == 0 || !layer.staging || !layer.row.alone) return false;
+  const bool made = layer.staging || layer.twin;
+  if (index == 0 || !made || !layer.row.alone) return false;
+  // The one that stood for both was unpacked again, for its own place only.
+  if (layer.twin && layers[*layer.twin].row.id != layer.row.id) return true;
   if (layer.record.leavesToParents) return true;
   if (layer.record.whiteouts.empty()) return false;
   std::vector<sys::Fd> opened;
   std::vector<int> lowers;
   for (size_t below = 0; below < index; ++below) {
-    if (layers[below].staging) {
-      lowers.push_back(layers[below].staging->tree());
+    const Layer& holder = layers[layers[below].twin.value_or(below)];
+    if (holder.staging) {
+      lowers.push_back(holder.staging->tree());
     } else {
       opened.push_back(snapshots_.openLayer(layers[below].row.id));
       lowers.push_back(opened.back().get());
@@ -118,8 +130,9 @@ void Layers::settle(content::Lease& lease, std::vector<Layer>& layers,
       if (layers[i].staging) ready.push_back({std::move(layers[i].staging), layers[i].row.bytes});
     }
     snapshots_.commit(std::move(ready), [](store::Transaction&) {});
+    const size_t source = layers[index].twin.value_or(index);
     layers[index] = Layer();  // its stand-alone copy goes
-    const auto plain = open(index);
+    const auto plain = open(source);
     layers[index] =
         unpackOn(lease, *plain, diffIds[index], chainIdOf(diffIds, index + 1), below, stop);
   }

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "platform/archive/stream.h"
@@ -20,6 +21,8 @@ struct Layer {
   std::unique_ptr<snapshot::Staging> staging;  // null: it exists
   std::vector<content::Finished> blobs;        // to be recorded with the image
   files::UnpackRecord record;
+  // The image names the same layer lower down, too: unpacked once, staged there.
+  std::optional<size_t> twin;
 };
 
 // Opens the plain tar of layer `index` again: a layer may have to be unpacked twice.
@@ -41,6 +44,9 @@ class Layers {
   Layer unpackOn(content::Lease& lease, archive::Source& plain, const base::Digest& expected,
                  const base::Digest& chainId, const snapshot::Stack& below,
                  const base::StopToken& stop);
+
+  // A further place of the layer that is staged at `first`.
+  static Layer again(const std::vector<Layer>& layers, size_t first);
 
   // Layers that leave something to those below are unpacked again on them. `layers`: the whole
   // stack, lowest first.

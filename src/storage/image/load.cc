@@ -56,8 +56,9 @@ class Loader {
                     std::vector<base::Digest> documents, size_t depth,
                     std::vector<Wanted>& wanted) const;
   void makeImage(const Wanted& wanted);
-  Layer layerOf(const Wanted& wanted, const std::vector<base::Digest>& diffIds, size_t index,
-                const snapshot::Stack& below);
+  // The next one on `lower`.
+  Layer layerOf(const Wanted& wanted, const std::vector<base::Digest>& diffIds,
+                const std::vector<Layer>& lower, const snapshot::Stack& below);
   std::unique_ptr<archive::Source> open(const base::Digest& blob,
                                         std::unique_ptr<archive::Source>& keep) const;
 
@@ -236,9 +237,14 @@ std::unique_ptr<archive::Source> Loader::open(const base::Digest& blob,
   return archive::inflateDetected(*keep).plain;
 }
 
-Layer Loader::layerOf(const Wanted& wanted, const std::vector<base::Digest>& diffIds, size_t index,
-                      const snapshot::Stack& below) {
+Layer Loader::layerOf(const Wanted& wanted, const std::vector<base::Digest>& diffIds,
+                      const std::vector<Layer>& lower, const snapshot::Stack& below) {
+  const size_t index = lower.size();
   if (auto layer = parts_.layers.existing(diffIds, index)) return std::move(*layer);
+  for (size_t first = 0; first < index && parts_.layers.independent(); ++first) {
+    if (lower[first].staging && diffIds[first] == diffIds[index])
+      return Layers::again(lower, first);
+  }
   std::unique_ptr<archive::Source> blob;
   const auto plain = open(wanted.layers[index], blob);
   archive::PipelinedSource ahead(*plain);
@@ -267,7 +273,7 @@ void Loader::makeImage(const Wanted& wanted) {
   const auto held = parts_.busy.hold({diffIds.begin(), diffIds.end()}, stop_);
   snapshot::Stack below;
   for (size_t index = 0; index < diffIds.size(); ++index) {
-    image.layers.push_back(layerOf(wanted, diffIds, index, below));
+    image.layers.push_back(layerOf(wanted, diffIds, image.layers, below));
     Layer& layer = image.layers.back();
     below.push_back(layer.row.id);
     if (!parts_.layers.independent() && layer.staging && index + 1 < diffIds.size()) {

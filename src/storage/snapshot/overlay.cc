@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 
 #include <cerrno>
+#include <set>
 
 #include "platform/base/error.h"
 #include "platform/base/scope_exit.h"
@@ -24,6 +25,18 @@ void makeDirectory(int parent, const std::string& name, mode_t mode) {
   // The umask may have cut it, and the root of a container is what its upper directory is.
   const sys::Fd made = sys::openAt(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (::fchmod(made.get(), mode) < 0) base::failErrno(errno, "chmod", name);
+}
+
+// What overlayfs reads, each layer once: it takes no directory twice. Of a layer that an image
+// names again the uppermost place decides alone, since for every name that the lower one has,
+// whiteouts and opaque directories included, the upper one has the same to say, and before it.
+std::vector<Number> topmostFirst(const std::vector<Number>& stack) {
+  std::vector<Number> numbers;
+  std::set<Number> seen;
+  for (auto number = stack.rbegin(); number != stack.rend(); ++number) {
+    if (seen.insert(*number).second) numbers.push_back(*number);
+  }
+  return numbers;
 }
 
 }  // namespace
@@ -65,8 +78,7 @@ OverlayPlan Overlay::plan(const std::vector<Number>& below) const {
   OverlayPlan plan;
   plan.layers = layers_.get();
   plan.layersPath = path_ + "/layers";
-  for (auto number = below.rbegin(); number != below.rend(); ++number)
-    plan.lowers.push_back(directoryName(*number));
+  for (const Number number : topmostFirst(below)) plan.lowers.push_back(directoryName(number));
   if (below.empty()) plan.lowers.push_back(kEmpty);
   return plan;
 }
@@ -94,7 +106,7 @@ void Overlay::beginWritable(const std::string&, int directory, const std::vector
 
 sys::Fd Overlay::mountStack(const std::vector<Number>& stack) const {
   OverlayPlan merged = plan(stack);
-  if (stack.size() == 1)
+  if (merged.lowers.size() == 1)
     merged.lowers.push_back(kEmpty);  // overlayfs wants two when there is no upper
   if (stack.empty()) {
     sys::Fd clone =
@@ -117,8 +129,8 @@ std::vector<files::Change> Overlay::changes(const std::string& id,
   const auto stack = stackOf(id);
   std::vector<sys::Fd> owned;
   std::vector<int> lowers;
-  for (auto number = stack.rbegin(); number != stack.rend(); ++number) {
-    owned.push_back(openNumber(*number));
+  for (const Number number : topmostFirst(stack)) {
+    owned.push_back(openNumber(number));
     lowers.push_back(owned.back().get());
   }
   return files::overlayChanges(openUpper(id).get(), lowers, stop);
@@ -133,8 +145,8 @@ files::PackRecord Overlay::packChanges(const std::string& id, archive::Sink& tar
 std::vector<std::pair<std::string, std::string>> Overlay::describe(const std::string& id) const {
   const auto stack = stackOf(id);
   std::string lowers;
-  for (auto number = stack.rbegin(); number != stack.rend(); ++number) {
-    lowers += (lowers.empty() ? "" : ":") + path_ + "/layers/" + directoryName(*number);
+  for (const Number number : topmostFirst(stack)) {
+    lowers += (lowers.empty() ? "" : ":") + path_ + "/layers/" + directoryName(number);
   }
   const std::string own = path_ + "/writable/" + id;
   return {{"LowerDir", lowers},
