@@ -109,7 +109,7 @@ STEPS = {
 # Beside the numbered steps: the store, and what is done to containers, networks and volumes that are there.
 OTHERS = {'store.begin': 'begin', 'store.before-commit': 'create', 'store.committed': 'create', 'task.exec': 'exec', 'pause.frozen': 'pause',
           'unpause.thawed': 'pause', 'rename.recorded': 'rename', 'stop.recorded': 'stop', 'connect.plugged': 'network_connect',
-          'disconnect.recorded': 'network_connect', 'disconnect.cut': 'network_connect', 'network.create.raised': 'network_create',
+          'disconnect.recorded': 'network_connect', 'disconnect.cut': 'network_connect', 'bridge.made': 'network_create', 'network.create.raised': 'network_create',
           'network.remove.recorded': 'network_remove', 'volume.create.made': 'volume_create', 'volume.remove.renamed': 'volume_remove',
           'volume.remove.recorded': 'volume_remove', 'volume.mount.attached': 'begin', 'snapshot.writable.aside': 'remove',
           'content.write': 'import_image', 'snapshot.committed': 'import_image', 'snapshot.layer.unrecorded': 'pull'}

@@ -266,3 +266,38 @@ def test_gateway_priority_and_interface_name(engine, docker):
     assert set(ips(docker, 'two-ways')) == {'way1', 'way2'}
     docker('network', 'disconnect', 'way2', 'two-ways')
     assert 'default via 10.213.21.1' in docker.out('exec', 'two-ways', 'ip', 'route'), 'the other one takes over'
+
+
+# ---- the daemon's death
+
+def test_death_amid_a_networks_making_leaves_no_bridge(engine, docker):
+    """The fault point lies between the message to the kernel that makes the link and the one that gives it the rest."""
+    own, named = 'br-' + engine.instance, LINK + 'h'
+    def there():
+        return {name for _, name in socket.if_nameindex()} & {own, named}
+    def create():
+        return docker('network', 'create', '-o', 'com.docker.network.bridge.name=' + named, 'half', check=False)
+    engine.stop()
+    assert there() == set()
+    engine.start(faults='bridge.made:2:kill')    # the first is the default bridge
+    create()
+    assert engine.process.wait(10) == -9, 'bridge.made was never reached'
+    assert there() == {own, named}
+    engine.start()
+    assert there() == {own}, 'a bridge of no network is left'
+    assert create().code == 0
+    # The same at a start that makes the bridges anew: they are known as the daemon's own afterwards.
+    for hit in (1, 2):
+        engine.stop()
+        assert there() == set()
+        engine.start(faults=f'bridge.made:{hit}:kill', wait=False)
+        assert engine.process.wait(10) == -9
+        assert there()
+        engine.start()
+        assert there() == {own, named}
+    assert docker.out('run', '--rm', '--network', 'half', 'busybox', 'hostname')
+    docker('network', 'rm', 'half')
+    assert there() == {own}
+    engine.stop()
+    assert there() == set()
+    engine.start()

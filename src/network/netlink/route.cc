@@ -14,6 +14,8 @@
 #include <cstring>
 
 #include "platform/base/error.h"
+#include "platform/base/fault.h"
+#include "platform/base/scope_exit.h"
 
 namespace netlink {
 namespace {
@@ -94,6 +96,14 @@ void putDefaultRoute(Batch& batch, int link, const base::IpAddress& gateway) {
   batch.header(head);
   putAddress(batch, RTA_GATEWAY, gateway);
   batch.u32(RTA_OIF, static_cast<std::uint32_t>(link));
+}
+
+void putAlias(Batch& batch, int link, const std::string& alias) {
+  batch.begin(RTM_NEWLINK, 0, "set alias");
+  ifinfomsg head{};
+  head.ifi_index = link;
+  batch.header(head);
+  batch.bytes(IFLA_IFALIAS, alias.data(), alias.size());
 }
 
 void putUp(Batch& batch, int link) {
@@ -245,20 +255,24 @@ int Route::addBridge(const BridgeSpec& spec, const std::vector<base::IpPrefix>& 
     base::fail(base::Code::kConflict, "a link named {} exists already", spec.name);
   if (error != 0) base::failErrno(error, "add bridge", spec.name);
 
+  base::ScopeExit undo{[&] { removeLink(spec.name); }};
+  base::faultPoint("bridge.made");
   const auto made = link(spec.name);
   if (!made) base::fail(base::Code::kInternal, "bridge {} vanished", spec.name);
   Batch rest;
-  if (!spec.alias.empty()) {  // ignored by the kernel in the message that makes a link
-    rest.begin(RTM_NEWLINK, 0, "set alias");
-    ifinfomsg head{};
-    head.ifi_index = made->index;
-    rest.header(head);
-    rest.bytes(IFLA_IFALIAS, spec.alias.data(), spec.alias.size());
-  }
+  // Ignored by the kernel in the message that makes a link.
+  if (!spec.alias.empty()) putAlias(rest, made->index, spec.alias);
   for (const base::IpPrefix& address : addresses) putNewAddress(rest, made->index, address);
   putUp(rest, made->index);
   socket_.transact(std::move(rest));
+  undo.dismiss();
   return made->index;
+}
+
+void Route::setAlias(int link, const std::string& alias) {
+  Batch batch;
+  putAlias(batch, link, alias);
+  socket_.transact(std::move(batch));
 }
 
 void Route::addAddress(int link, const base::IpPrefix& address) {

@@ -79,8 +79,11 @@ class Route {
   std::vector<Address> addresses();
   std::vector<RouteEntry> routes(bool ipv6);
 
-  // Made, named, addressed and up. kConflict: the name exists. Returns its index.
+  // Made, named, addressed and up; on error nothing is left. kConflict: the name exists. Returns
+  // its index. Name, MTU and hardware address are there from the first moment, the rest comes
+  // after.
   int addBridge(const BridgeSpec& spec, const std::vector<base::IpPrefix>& addresses);
+  void setAlias(int link, const std::string& alias);
   void addAddress(int link, const base::IpPrefix& address);
   void removeAddress(int link, const base::IpPrefix& address);
   void setUp(int link);

@@ -66,6 +66,13 @@ TEST_F(RouteTest, BridgeHasNameAliasAddressAndIsUp) {
   }
 }
 
+TEST_F(RouteTest, BridgeThatCannotBeFinishedIsGone) {
+  Route route;
+  const base::IpPrefix address = *base::IpPrefix::parse("10.0.0.1/24");
+  EXPECT_THROW(route.addBridge({.name = "brt"}, {address, address}), base::Error);
+  EXPECT_FALSE(route.link("brt"));
+}
+
 TEST_F(RouteTest, VethPairIsBornReadyOnBothSides) {
   Route route;
   const int bridge = route.addBridge({.name = "brt"}, {*base::IpPrefix::parse("10.0.0.1/24")});

@@ -22,15 +22,26 @@ using base::fail;
 // network is there".
 constexpr int kWidestRoute = 8;
 
-netlink::Mac randomMac() {
-  const std::string hex = base::randomHex(5);
-  netlink::Mac mac{0x02};
-  for (size_t i = 0; i < 5; ++i)
-    mac[i + 1] = static_cast<std::uint8_t>(std::stoi(hex.substr(i * 2, 2), nullptr, 16));
-  return mac;
+// FNV-1a.
+std::uint64_t hashOf(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
 }
 
 }  // namespace
+
+netlink::Mac Networks::Impl::bridgeMac(const std::string& bridge) const {
+  const std::uint64_t hash = hashOf(aliasPrefix + bridge);
+  netlink::Mac mac{0x02};
+  for (size_t i = 1; i < mac.size(); ++i) mac[i] = static_cast<std::uint8_t>(hash >> (8 * i));
+  return mac;
+}
+
+bool Networks::Impl::isOurBridge(const netlink::Link& link) const {
+  return link.kind == "bridge" &&
+         (link.alias.starts_with(aliasPrefix) || link.mac == bridgeMac(link.name));
+}
 
 std::vector<base::IpPrefix> Networks::Impl::takenSubnets() {
   std::vector<base::IpPrefix> taken;
@@ -120,7 +131,9 @@ void Networks::Impl::raiseBridge(NetworkState& state) {
   }
   if (existing) {
     state.bridge = existing->index;
-    if (existing->alias != alias) state.record.foreignBridge = true;
+    const bool half = existing->alias.empty() && isOurBridge(*existing);
+    if (half) route.setAlias(existing->index, alias);
+    if (!half && existing->alias != alias) state.record.foreignBridge = true;
     std::vector<base::IpPrefix> missing = addresses;
     for (const auto& address : route.addresses()) {
       if (address.link != existing->index || address.prefix.address.isV6()) continue;
@@ -137,7 +150,8 @@ void Networks::Impl::raiseBridge(NetworkState& state) {
     // A hardware address of its own: else the bridge takes the lowest of its ports and changes it
     // as they come and go.
     state.bridge = route.addBridge(
-        {.name = name, .alias = alias, .mtu = state.settings.mtu, .mac = randomMac()}, addresses);
+        {.name = name, .alias = alias, .mtu = state.settings.mtu, .mac = bridgeMac(name)},
+        addresses);
   }
   writeSysctl("/proc/sys/net/ipv4/conf/" + name + "/route_localnet", "1", true);
   writeSysctl("/proc/sys/net/ipv6/conf/" + name + "/disable_ipv6", "1", false);

@@ -69,6 +69,10 @@ struct Networks::Impl {
   std::vector<base::IpPrefix> takenSubnets() REQUIRES(mutex);
   ipam::SubnetPlan planFor(NetworkRecord& record) REQUIRES(mutex);
   std::string chooseBridgeName(const NetworkRecord& record) const;
+  // Follows from instance and name, and so marks our bridges from the moment they exist: the kernel
+  // takes it in the message that makes the link, an alias only in a later one.
+  netlink::Mac bridgeMac(const std::string& bridge) const;
+  bool isOurBridge(const netlink::Link& link) const;
   // Makes the link, or takes up the one that is there.
   void raiseBridge(NetworkState& state);
   firewall::Bridge rulesOf(const NetworkState& state) const;
@@ -142,7 +146,7 @@ struct Networks::Impl {
 
   const Options options;
   const std::string linkPrefix;   // of host ends of cables
-  const std::string aliasPrefix;  // marks our bridges
+  const std::string aliasPrefix;  // of our bridges' aliases, for people; see bridgeMac()
   store::Store& store;
   events::Bus& bus;
   sandbox::Sandboxes& sandboxes;

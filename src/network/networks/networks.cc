@@ -166,21 +166,16 @@ std::string Networks::gatewayOfDefaultBridge() const {
 }
 
 void Networks::tearDown() {
-  std::vector<std::string> bridges;
   {
     base::Lock lock(impl_->mutex);
     if (!impl_->members.empty()) return;
-    for (const auto& [id, state] : impl_->networks) {
-      if (state.isBridge() && !state.record.foreignBridge && state.bridge > 0)
-        bridges.push_back(state.network().bridgeName);
-    }
   }
   impl_->wall.remove();
   netlink::Route route;
-  for (const std::string& bridge : bridges) route.removeLink(bridge);
   for (const netlink::Link& link : route.links()) {
-    if (link.kind == "veth" && link.name.size() == 15 && link.name.starts_with(impl_->linkPrefix))
-      route.removeLink(link.name);
+    const bool cable =
+        link.kind == "veth" && link.name.size() == 15 && link.name.starts_with(impl_->linkPrefix);
+    if (cable || impl_->isOurBridge(link)) route.removeLink(link.name);
   }
 }
 

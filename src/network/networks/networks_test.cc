@@ -316,6 +316,34 @@ TEST_F(NetworksTest, NothingIsLeftAfterTearDown) {
   EXPECT_EQ(rules, "");
 }
 
+TEST_F(NetworksTest, BridgesAreKnownWithoutTheirAlias) {
+  // A death between the message that makes a link and the one that gives it an alias.
+  const auto forget = [&](const std::string& bridge) {
+    stop();
+    shell("", "ip link set dev " + bridge + " alias ''");
+    start();
+  };
+  const auto there = [&](const std::string& bridge) {
+    return shell("", "ip -o link").find(" " + bridge + ":") != std::string::npos;
+  };
+  const Network network = networks_->create({.name = "net1"});
+  const std::string bridge = network.bridgeName;
+  forget(bridge);
+  EXPECT_NE(shell("", "ip link show " + bridge).find("alias sampan:"), std::string::npos);
+  forget(bridge);
+  networks_->remove(network.id);
+  EXPECT_FALSE(there(bridge));
+  const std::string standing = networks_->resolve("bridge").bridgeName;
+  shell("", "ip link add br-0123456789ab type bridge");
+  shell("", "ip link add strange type bridge");
+  forget(standing);
+  EXPECT_TRUE(there(standing));
+  EXPECT_TRUE(there("br-0123456789ab")) << "somebody else's";
+  networks_->tearDown();
+  EXPECT_FALSE(there(standing));
+  EXPECT_TRUE(there("strange"));
+}
+
 TEST_F(NetworksTest, CablesGoSoonAfterTheContainer) {
   networks_->create({.name = "net1"});
   run("web", "net1");

@@ -227,8 +227,10 @@ void Networks::Impl::sweepLinks() {
   netlink::Route route;
   const auto links = route.links();
   std::map<std::string, int> wanted;  // host link -> bridge
+  std::set<std::string> bridges;
   {
     base::Lock lock(mutex);
+    for (const auto& [id, state] : networks) bridges.insert(state.network().bridgeName);
     for (const auto& [id, member] : members) {
       for (const EndpointRecord& endpoint : member.record.endpoints) {
         if (!endpoint.hostLink.empty())
@@ -245,12 +247,7 @@ void Networks::Impl::sweepLinks() {
     }
     const bool stray =
         link.kind == "veth" && link.name.size() == 15 && link.name.starts_with(linkPrefix);
-    bool strayBridge = link.kind == "bridge" && link.alias.starts_with(aliasPrefix);
-    if (strayBridge) {
-      base::Lock lock(mutex);
-      const auto state = networks.find(link.alias.substr(aliasPrefix.size()));
-      strayBridge = state == networks.end() || state->second.network().bridgeName != link.name;
-    }
+    const bool strayBridge = isOurBridge(link) && !bridges.contains(link.name);
     if (stray || strayBridge) route.removeLink(link.name);
     cut = cut || stray;
   }
