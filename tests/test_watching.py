@@ -1,6 +1,7 @@
 """Watching containers: ps and its filters, logs and rotation, stats, top, attach, exec, wait, diff, info."""
 import json
 import os
+import pty
 import re
 import subprocess
 import threading
@@ -136,12 +137,76 @@ def test_exec_options(cli, engine):
     capable = int(cli.out('exec', '--privileged', 'base', 'grep', 'CapEff', '/proc/self/status').split()[1], 16)
     assert capable & (1 << 21)
     assert cli('exec', 'base', 'nosuch', check=False).code in (126, 127) and cli('exec', '-w', '/nosuch', 'base', 'true', check=False).code != 0
-    assert cli('exec', '-u', 'nosuch', 'base', 'true', check=False).code != 0
     cli('pause', 'base')
     paused = cli('exec', 'base', 'true', check=False)
     assert paused.code == 1 and 'is paused' in paused.err
     cli('unpause', 'base')
     cli('rm', '-f', 'base')
+
+
+NO_USER = 'unable to find user nosuch: no matching entries in passwd file'
+NO_GROUP = 'unable to find group nosuch: no matching entries in group file'
+OUT_OF_RANGE = 'uids and gids must be in range 0-2147483647'
+
+
+@pytest.mark.smoke
+def test_exec_as_nobody_known_is_refused_before_it_is_made(cli, engine):
+    cli('run', '-d', '--name', 'base', 'busybox', 'sleep', '1000')
+    begun = time.time()
+    for flags in ([], ['-d'], ['-i'], ['-d', '-w', '/nosuch']):
+        refused = cli('exec', *flags, '-u', 'nosuch', 'base', 'true', check=False)
+        assert (refused.code, refused.out, refused.err.strip()) == (1, '', 'Error response from daemon: ' + NO_USER), (flags, refused)
+    terminal, other = pty.openpty()
+    process = cli.popen('exec', '-it', '-u', 'web:nosuch', 'base', 'true', stdin=other, stdout=other, stderr=other)
+    os.close(other)
+    said = b''
+    while b'group file' not in said:
+        said += os.read(terminal, 1000)
+    os.close(terminal)
+    assert process.wait(10) == 1 and NO_GROUP.encode() in said
+    for user, text in [('nosuch', NO_USER), ('nosuch:0', NO_USER), ('0:nosuch', NO_GROUP), (':nosuch', NO_GROUP), ('99999999999', OUT_OF_RANGE),
+                       ('-1', OUT_OF_RANGE), ('1234:99999999999', OUT_OF_RANGE), ('0:0:0', NO_GROUP.replace('nosuch', '0:0'))]:
+        answer = engine.post('/containers/base/exec', {'Cmd': ['true'], 'User': user})
+        assert (answer.status, answer.json.get('message')) == (400, text), (user, answer.text)
+    assert engine.get('/containers/base/json').json['ExecIDs'] is None
+    assert cli.out('exec', '-u', '4321:8765', 'base', 'sh', '-c', 'echo $(id -u) $(id -g)') == '4321 8765'
+    actions = cli.out('events', '--since', f'{begun:.9f}', '--until', f'{time.time():.9f}', '--filter', 'container=base', '--format', '{{.Action}}').splitlines()
+    assert [action for action in actions if action.startswith('exec_create')] == ["exec_create: sh -c echo $(id -u) $(id -g)"], actions
+    cli('rm', '-f', 'base')
+
+
+def test_the_user_of_an_exec_is_looked_up_in_the_containers_own_files(docker, engine):
+    """Where its processes see them, and nowhere else: links lead around inside, and what is no file is no list."""
+    docker('run', '-d', '--name', 'base', 'busybox', 'sleep', '1000')
+    def refused(script):
+        docker('exec', 'base', 'sh', '-c', script)
+        return engine.post('/containers/base/exec', {'Cmd': ['true'], 'User': 'late'}, timeout=10)
+    assert refused('true').status == 400
+    assert refused('echo late:x:77:77::/:/bin/sh >>/etc/passwd').status == 201
+    assert docker.out('exec', '-u', 'late', 'base', 'id', '-u') == '77'
+    assert refused('mv /etc/passwd /etc/list; ln -s /../../etc/list /etc/passwd').status == 201
+    with open('/etc/passwd') as file:
+        hosts_own = next(line.split(':')[0] for line in file)
+    assert engine.post('/containers/base/exec', {'Cmd': ['true'], 'User': hosts_own}).status == 201
+    for script in ('rm /etc/passwd; mkfifo /etc/passwd', 'rm /etc/passwd; mkdir /etc/passwd', 'rmdir /etc/passwd; ln -s /dev/zero /etc/passwd',
+                   'rm /etc/passwd; ln -s /proc/1/root/etc/list /etc/passwd'):
+        answer = refused(script)
+        assert (answer.status, answer.json['message']) == (400, NO_USER.replace('nosuch', 'late')), script
+    docker('rm', '-f', 'base')
+
+
+def test_an_exec_whose_user_went_meanwhile_says_so(docker, engine):
+    docker('run', '-d', '--name', 'base', 'busybox', 'sleep', '1000')
+    for detach, status in ((False, 200), (True, 500)):
+        docker('exec', 'base', 'sh', '-c', 'echo late:x:77:77::/:/bin/sh >>/etc/passwd')
+        id = engine.post('/containers/base/exec', {'Cmd': ['true'], 'User': 'late', 'AttachStdout': True}).json['Id']
+        docker('exec', 'base', 'sed', '-i', '/late/d', '/etc/passwd')
+        answer = engine.post(f'/exec/{id}/start', {'Detach': detach})
+        assert answer.status == status and 'unable to find user late: no matching entries in passwd file' in answer.text, answer.text
+        assert 'OCI runtime' not in answer.text
+        now = engine.get(f'/exec/{id}/json').json
+        assert (now['Running'], now['ExitCode']) == (False, 126)
+    docker('rm', '-f', 'base')
 
 
 @pytest.mark.smoke

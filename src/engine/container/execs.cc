@@ -41,6 +41,7 @@ std::string Execs::create(const std::string& containerReference,
   const View view = core_.records.get(containerReference);
   requireRunning(*view);
   if (request.cmd.empty()) base::fail(Code::kInvalidArgument, "No exec command specified");
+  if (!request.user.empty()) core_.tasks.checkUser(view->id, request.user);
   Exec exec;
   exec.id = base::randomId();
   exec.containerId = view->id;

@@ -29,7 +29,7 @@ class Execs {
  public:
   explicit Execs(Core& core);
 
-  // kConflict: the container does not run, or is paused.
+  // kConflict: the container does not run, or is paused. kInvalidArgument: no such user in it.
   std::string create(const std::string& containerReference,
                      const dockerapi::ExecCreateRequest& request) EXCLUDES(mutex_);
   // kNotFound, kConflict: what start() will say, without doing anything.

@@ -41,7 +41,7 @@ std::vector<Route> execRoutes(ExecBackend& execs) {
     return [&execs, handle](Context& context) { handle(context, execs); };
   };
   return {
-      {"POST", "/containers/{name:.*}/exec", Lane::kQuick, 0, with(create)},
+      {"POST", "/containers/{name:.*}/exec", Lane::kMayHang, 0, with(create)},
       {"POST", "/exec/{id:.*}/start", Lane::kMayHang, 0, with(start)},
       {"POST", "/exec/{id:.*}/resize", Lane::kMayHang, 0, with(resize)},
       {"GET", "/exec/{id:.*}/json", Lane::kQuick, 0,

@@ -1,221 +1,55 @@
-// Who the program is. Names are looked up in the container's own /etc/passwd and /etc/group by a
-// reader with fixed memory: a file of any size or shape costs time bounded by kMaxFileBytes and
-// nothing else (CVE-2026-47262).
+// Who the program is (accounts.h), and becoming that.
 #include <linux/capability.h>
 
+#include "runtime/launch/accounts.h"
 #include "runtime/launch/child.h"
 
 namespace launch {
 namespace {
 
-constexpr std::size_t kMaxFileBytes = 64u << 20;
-constexpr std::uint64_t kMaxId =
-    0x7fffffff;  // CVE-2024-40635: beyond it, ids wrap to root somewhere
-constexpr std::size_t kMaxField = 4096;
+Failure g_failure;  // this process is ours alone
 
-// A decimal number without sign or blanks. False: not one. Numbers too large saturate.
-bool parseNumber(const char* text, std::uint64_t& number) noexcept {
-  if (*text == 0) return false;
-  number = 0;
-  for (; *text; ++text) {
-    if (*text < '0' || *text > '9') return false;
-    if (number <= kMaxId) number = number * 10 + static_cast<std::uint64_t>(*text - '0');
-  }
-  return true;
+[[noreturn]] void failAsSaid(ChildState& state) noexcept {
+  state.fail(0, static_cast<const char*>(g_failure.text));
 }
 
-// Something like a number: such a text is never looked up as a name, or a line of the image's
-// passwd could make "99999999999" root.
-bool looksNumeric(const char* text) noexcept {
-  if (*text == '-' || *text == '+') ++text;
-  std::uint64_t number = 0;
-  return parseNumber(text, number);
-}
-
-// Lines of fields separated by ':', one field at a time.
-class Table {
- public:
-  explicit Table(long fd) noexcept : fd_(fd) {}
-  ~Table() { kernel::close(fd_); }
-  Table(const Table&) = delete;
-  Table& operator=(const Table&) = delete;
-
-  // False at the end of the file (or of what is read of it).
-  bool nextLine() noexcept {
-    if (started_) {
-      while (peek() >= 0 && !atLineEnd()) take();
-      if (peek() == '\n') take();
-    }
-    started_ = true;
-    return peek() >= 0;
-  }
-  // The next field of this line, up to `separator` or ':'; empty past the end. False: too long,
-  // cut.
-  bool field(char* out, char separator = ':') noexcept {
-    std::size_t used = 0;
-    bool fits = true;
-    while (peek() >= 0 && !atLineEnd()) {
-      const int c = take();
-      if (c == separator || c == ':') break;
-      if (used + 1 < kMaxField) {
-        out[used++] = static_cast<char>(c);
-      } else {
-        fits = false;
-      }
-    }
-    out[used] = 0;
-    return fits;
-  }
-  bool atLineEnd() noexcept { return peek() == '\n' || peek() < 0; }
-  bool overflowed() const noexcept { return total_ > kMaxFileBytes; }
-
- private:
-  int peek() noexcept {
-    if (at_ == have_) {
-      if (fd_ < 0 || done_ || total_ > kMaxFileBytes) return -1;
-      const long got = kernel::read(fd_, buffer_, sizeof buffer_);
-      if (got <= 0) {
-        done_ = true;
-        return -1;
-      }
-      at_ = 0;
-      have_ = static_cast<std::size_t>(got);
-      total_ += have_;
-    }
-    return static_cast<unsigned char>(buffer_[at_]);
-  }
-  int take() noexcept {
-    const int c = peek();
-    if (c >= 0) ++at_;
-    return c;
-  }
-
-  long fd_;
-  bool started_ = false, done_ = false;
-  std::size_t at_ = 0, have_ = 0, total_ = 0;
-  char buffer_[4096];
-};
-
-// Regular files only: a fifo would hang us, a device would do worse.
-long openTable(const ChildState& state, const char* path) noexcept {
-  const long fd = openInside(state.rootFd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0) return -1;
-  struct stat info {};
-  if (kernel::statFd(fd, info) == 0 && S_ISREG(info.st_mode)) return fd;
-  kernel::close(fd);
-  return -1;
-}
-
-struct PasswdEntry {
-  char name[kMaxField];
-  std::uint64_t uid = 0, gid = 0;
-  char home[kMaxField];
-};
-
-// The first entry with this name (when not null) or number.
-bool findUser(ChildState& state, const char* name, std::uint64_t uid, PasswdEntry& entry) noexcept {
-  Table table(openTable(state, "/etc/passwd"));
-  char number[kMaxField];
-  while (table.nextLine()) {
-    bool sound = table.field(entry.name);
-    if (entry.name[0] == 0 || entry.name[0] == '#') continue;
-    sound &= table.field(number);  // password
-    sound &= table.field(number) && parseNumber(number, entry.uid) && entry.uid <= kMaxId;
-    sound &= table.field(number) && parseNumber(number, entry.gid) && entry.gid <= kMaxId;
-    if (!sound) continue;
-    table.field(number);  // comment
-    table.field(entry.home);
-    if (name ? equal(entry.name, name) : entry.uid == uid) return true;
-  }
-  if (table.overflowed()) state.fail(EFBIG, "/etc/passwd of the container");
-  return false;
-}
-
-void addGid(ChildState& state, Identity& identity, std::uint64_t gid) noexcept {
+void addGid(ChildState& state, Identity& identity, std::uint32_t gid) noexcept {
   for (std::uint32_t i = 0; i < identity.gidCount; ++i) {
     if (identity.gids[i] == gid) return;
   }
   if (identity.gidCount == kMaxGids) state.fail(EINVAL, "too many groups");
-  identity.gids[identity.gidCount++] = static_cast<std::uint32_t>(gid);
+  identity.gids[identity.gidCount++] = gid;
 }
 
-// The group's number by name; false: none.
-bool findGroup(ChildState& state, const char* name, std::uint64_t& gid) noexcept {
-  Table table(openTable(state, "/etc/group"));
-  char field[kMaxField];
-  while (table.nextLine()) {
-    if (!table.field(field) || !equal(field, name)) continue;
-    table.field(field);  // password
-    if (table.field(field) && parseNumber(field, gid) && gid <= kMaxId) return true;
-  }
-  if (table.overflowed()) state.fail(EFBIG, "/etc/group of the container");
-  return false;
-}
-
-// Every group that lists `member`.
 void addMemberships(ChildState& state, const char* member, Identity& identity) noexcept {
-  Table table(openTable(state, "/etc/group"));
-  char field[kMaxField];
-  while (table.nextLine()) {
-    std::uint64_t gid = 0;
-    table.field(field);
-    if (field[0] == 0 || field[0] == '#') continue;
-    table.field(field);  // password
-    if (!table.field(field) || !parseNumber(field, gid) || gid > kMaxId) continue;
-    while (!table.atLineEnd()) {
-      if (table.field(field, ',') && equal(field, member)) {
-        addGid(state, identity, gid);
-        break;
-      }
-    }
-  }
-  if (table.overflowed()) state.fail(EFBIG, "/etc/group of the container");
+  struct Here {
+    ChildState& state;
+    Identity& identity;
+  } here{state, identity};
+  const auto add = [](void* self, std::uint32_t gid) noexcept {
+    auto& to = *static_cast<Here*>(self);
+    addGid(to.state, to.identity, gid);
+    return true;
+  };
+  if (!eachMembership(state.rootFd, member, add, &here, g_failure)) failAsSaid(state);
 }
 
-[[noreturn]] void outOfRange(ChildState& state) noexcept {
-  state.fail(0, "uids and gids must be in range 0-2147483647");
+void takeHome(Identity& identity, const Account& account) noexcept {
+  identity.hasHome = true;
+  Line(identity.home, sizeof identity.home).add(account.home);
 }
 
-std::uint64_t groupNumber(ChildState& state, const char* group) noexcept {
-  std::uint64_t gid = 0;
-  if (looksNumeric(group)) {
-    if (!parseNumber(group, gid) || gid > kMaxId) outOfRange(state);
-    return gid;
-  }
-  if (!findGroup(state, group, gid)) {
-    state.fail(0, "unable to find group ", group, ": no matching entries in group file");
-  }
-  return gid;
-}
-
-void resolveText(ChildState& state, Identity& identity, PasswdEntry& entry) noexcept {
-  static char user[kMaxField];  // this process is ours alone
-  const char* spec = state.text(state.root.user);
-  std::size_t size = 0;
-  while (spec[size] && spec[size] != ':') ++size;
-  if (size >= sizeof user) state.fail(EINVAL, "user name too long");
-  for (std::size_t i = 0; i < size; ++i) user[i] = spec[i];
-  user[size] = 0;
-  const char* group = spec[size] == ':' ? spec + size + 1 : "";
-
-  std::uint64_t uid = 0;
-  const bool numeric = looksNumeric(user);
-  if (numeric && (!parseNumber(user, uid) || uid > kMaxId)) outOfRange(state);
-  const bool byName = *user && !numeric;
-  const bool found = findUser(state, byName ? user : nullptr, uid, entry);
-  if (!found && byName)
-    state.fail(0, "unable to find user ", user, ": no matching entries in passwd file");
-  identity.uid = static_cast<std::uint32_t>(found ? entry.uid : uid);
-  identity.gid = found ? static_cast<std::uint32_t>(entry.gid) : 0;
-  if (*group) identity.gid = static_cast<std::uint32_t>(groupNumber(state, group));
+void resolveText(ChildState& state, Identity& identity, Account& account) noexcept {
+  if (!resolveAccount(state.rootFd, state.text(state.root.user), account, g_failure))
+    failAsSaid(state);
+  identity.uid = account.uid;
+  identity.gid = account.gid;
   // The primary group is one of the supplementary, as login makes it: a file that refuses the group
   // refuses us (CVE-2022-36109).
   addGid(state, identity, identity.gid);
-  if (found && !*group) addMemberships(state, entry.name, identity);
-  if (found) {
-    identity.hasHome = true;
-    Line(identity.home, sizeof identity.home).add(entry.home);
-  }
+  if (!account.listed) return;
+  if (!account.groupAsked) addMemberships(state, account.name, identity);
+  takeHome(identity, account);
 }
 
 }  // namespace
@@ -224,11 +58,14 @@ void resolveUser(ChildState& state, Identity& identity) noexcept {
   state.enter(Step::kUser);
   identity.gids = static_cast<std::uint32_t*>(kernel::mapMemory(kMaxGids * sizeof(std::uint32_t)));
   if (!identity.gids) state.fail(ENOMEM, "memory for groups");
-  static PasswdEntry entry;
+  static Account account;
   if (state.plan.has(kFlagResolveUser)) {
-    resolveText(state, identity, entry);
+    resolveText(state, identity, account);
     for (std::uint32_t i = 0; i < state.root.groups.count; ++i) {
-      addGid(state, identity, groupNumber(state, state.text(state.plan.at(state.root.groups, i))));
+      const char* group = state.text(state.plan.at(state.root.groups, i));
+      std::uint32_t gid = 0;
+      if (!resolveGroup(state.rootFd, group, gid, g_failure)) failAsSaid(state);
+      addGid(state, identity, gid);
     }
   } else {
     identity.uid = state.root.uid;
@@ -238,9 +75,9 @@ void resolveUser(ChildState& state, Identity& identity) noexcept {
       const Text variable = state.plan.at(state.root.env, i);
       homeKnown = variable.size > 5 && startsWith(state.text(variable), "HOME=");
     }
-    if (!homeKnown && findUser(state, nullptr, identity.uid, entry)) {
-      identity.hasHome = true;
-      Line(identity.home, sizeof identity.home).add(entry.home);
+    if (!homeKnown) {
+      if (!lookUpAccount(state.rootFd, identity.uid, account, g_failure)) failAsSaid(state);
+      if (account.listed) takeHome(identity, account);
     }
   }
   for (std::uint32_t i = 0; i < state.root.gids.count; ++i) {

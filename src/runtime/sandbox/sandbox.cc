@@ -301,18 +301,34 @@ std::vector<Sandbox> Sandboxes::list() const {
   return all;
 }
 
-sys::Fd cloneMountOf(int pid, const std::string& path) {
+namespace {
+
+void inMountsOf(int pid, const std::function<void()>& body) {
   const sys::Fd space = sys::openAt(AT_FDCWD, fmt::format("/proc/{}/ns/mnt", pid), O_RDONLY);
-  sys::Fd clone;
   onOwnThread([&] {
     // Root and working directory are shared among threads, and the kernel refuses to change them
     // for all.
     sys::check(::unshare(CLONE_FS), "unshare", "file system attributes");
     sys::check(::setns(space.get(), CLONE_NEWNS), "setns", "mount namespace");
+    body();
+  });
+}
+
+}  // namespace
+
+sys::Fd cloneMountOf(int pid, const std::string& path) {
+  sys::Fd clone;
+  inMountsOf(pid, [&] {
     const sys::Fd there = sys::openAt(AT_FDCWD, path, O_PATH | O_DIRECTORY);
     clone = sys::cloneMount(there.get(), false);
   });
   return clone;
+}
+
+sys::Fd rootOf(int pid) {
+  sys::Fd root;
+  inMountsOf(pid, [&] { root = sys::openAt(AT_FDCWD, "/", O_PATH | O_DIRECTORY); });
+  return root;
 }
 
 }  // namespace sandbox

@@ -61,4 +61,8 @@ void inNamespace(int netns, const std::function<void()>& body);
 // process or path.
 sys::Fd cloneMountOf(int pid, const std::string& path);
 
+// The root of the mount namespace of process `pid`, O_PATH, wherever that process has moved its own
+// to. Error kNotFound: no such process.
+sys::Fd rootOf(int pid);
+
 }  // namespace sandbox

@@ -4,25 +4,14 @@
 
 #include <cerrno>
 
+#include "runtime/launch/launch.h"
+
 namespace task {
 
 namespace {
 
 bool contains(const std::string& text, const char* part) {
   return text.find(part) != std::string::npos;
-}
-
-// Names in it are an image's: nothing of them may steer the terminal that shows the sentence.
-std::string printable(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f)
-      result += c;
-    else
-      result += c == '\n' ? "\\n" : c == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
-  }
-  return result;
 }
 
 std::string sentenceOf(const shimwire::Reply& reply) {
@@ -47,6 +36,18 @@ StartError make(const char* prefix, const shimwire::Reply& reply) {
 
 }  // namespace
 
+std::string printable(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f)
+      result += c;
+    else
+      result += c == '\n' ? "\\n" : c == '\t' ? "\\t" : fmt::format("\\x{:02x}", byte);
+  }
+  return result;
+}
+
 int exitCodeOf(const std::string& sentence) {
   if (contains(sentence, "executable file not found") ||
       contains(sentence, "no such file or directory"))
@@ -61,6 +62,8 @@ StartError startError(const shimwire::Reply& reply) {
 }
 
 StartError execError(const shimwire::Reply& reply) {
+  if (reply.step == static_cast<std::uint32_t>(launch::Step::kUser))
+    return StartError(base::Code::kInternal, sentenceOf(reply), reply.error, 126);
   return make("OCI runtime exec failed: exec failed: unable to start container process: ", reply);
 }
 

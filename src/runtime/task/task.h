@@ -184,6 +184,9 @@ class Tasks {
   void resize(const std::string& id, const std::string& exec, std::uint16_t rows,
               std::uint16_t columns);
   void attach(const std::string& id, Attacher attacher);
+  // "user[:group]" as an exec would look it up now. Error kInvalidArgument in Docker's words; may
+  // block as long as the container's file system does.
+  void checkUser(const std::string& id, const std::string& user) const;
   Running exec(ExecRequest request);  // exit comes by onExit with `exec` set
   bool signalExec(const std::string& id, const std::string& exec, int signal);
   void closeStdin(const std::string& id);
