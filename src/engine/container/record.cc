@@ -55,6 +55,7 @@ constexpr auto jsonFields(const Record*) {
       json::field("networks", &Record::networks), json::field("imageId", &Record::imageId),
       json::field("imageName", &Record::imageName), json::field("layers", &Record::layers),
       json::field("mounts", &Record::mounts), json::field("storageDriver", &Record::storageDriver),
+      json::field("updating", &Record::updating, json::kOmitEmpty),
       json::field("state", &Record::state));
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,9 @@ struct Record {
   std::vector<std::string> layers;                  // the stack below the writable layer
   std::vector<MountRecord> mounts;
   std::string storageDriver;
+  // What the kernel of a running container is being told (updater.h); a daemon that finds it does
+  // so again.
+  std::optional<dockerapi::UpdateRequest> updating;
   State state;
 
   bool running() const noexcept {

@@ -7,6 +7,7 @@
 #include "engine/container/remover.h"
 #include "engine/container/restart_policy.h"
 #include "engine/container/starter.h"
+#include "engine/container/updater.h"
 #include "platform/base/fault.h"
 #include "platform/base/log.h"
 
@@ -93,6 +94,7 @@ void Lifecycle::endRestore() {
 
 void Lifecycle::restoreOne(const View& view, const task::Recovered* recovered) {
   const auto turn = core_.strands.enter(view->id);
+  if (view->updating && !(recovered && recovered->running)) dropUpdate(core_, view->id);
   if (recovered && recovered->running) return restoreRunning(view, *recovered->running);
   if (recovered && recovered->exit) return restoreEnded(view, *recovered->exit);
   if (!view->running()) return restartAfterRestore(view, view->state.status == Status::kRestarting);
@@ -116,6 +118,7 @@ void Lifecycle::restoreRunning(const View& view, const task::Running& running) {
     keepDnsSockets(core_, id);
   });
   attempt(id, "name", [&] { core_.networks.rename(id, view->name); });
+  attempt(id, "update", [&] { finishUpdate(core_, *view); });
   std::vector<std::string> forget;
   attempt(id, "networks", [&] { forget = settleEndpoints(core_, view); });
   bool frozen = view->state.status == Status::kPaused;

@@ -1,5 +1,7 @@
 #include "engine/container/updater.h"
 
+#include <type_traits>
+
 #include "engine/container/spec_maker.h"
 #include "engine/container/validate.h"
 #include "platform/base/fault.h"
@@ -64,19 +66,73 @@ void merge(dockerapi::HostConfig& h, const dockerapi::UpdateRequest& request) {
   if (!request.restartPolicy.name.empty()) h.restartPolicy = request.restartPolicy;
 }
 
-// What of `after` the kernel has to be told. Memory and swap go together: v2 counts them apart.
-oci::Resources difference(const dockerapi::Resources& wanted, const dockerapi::Resources& after) {
-  dockerapi::Resources told = wanted;
-  if (wanted.memory != 0 || wanted.memorySwap != 0) {
-    told.memory = after.memory;
-    told.memorySwap = after.memorySwap;
+// Those limits of `target` that `asked` names, for the kernel. Memory and swap go together, since
+// v2 counts them apart; so do quota and period. `back`: where `target` has none, none is what is
+// told.
+oci::Resources limitsOf(const dockerapi::Resources& asked, const dockerapi::Resources& target,
+                        bool back) {
+  dockerapi::Resources told;
+  const auto pick = [&](auto member) {
+    if (asked.*member != std::remove_cvref_t<decltype(asked.*member)>())
+      told.*member = target.*member;
+  };
+  pick(&dockerapi::Resources::blkioWeight);
+  pick(&dockerapi::Resources::cpuShares);
+  pick(&dockerapi::Resources::cpusetCpus);
+  pick(&dockerapi::Resources::cpusetMems);
+  pick(&dockerapi::Resources::memoryReservation);
+  if (asked.memory != 0 || asked.memorySwap != 0) {
+    told.memory = back && target.memory == 0 ? -1 : target.memory;
+    told.memorySwap = back && target.memorySwap == 0 ? -1 : target.memorySwap;
   }
-  if (wanted.cpuPeriod != 0 || wanted.cpuQuota != 0) {
-    told.cpuPeriod = after.cpuPeriod;
-    told.cpuQuota = after.cpuQuota;
+  if (asked.nanoCpus != 0 || asked.cpuPeriod != 0 || asked.cpuQuota != 0) {
+    told.nanoCpus = target.nanoCpus;
+    told.cpuPeriod = target.cpuPeriod;
+    told.cpuQuota = back && target.cpuQuota == 0 && target.nanoCpus == 0 ? -1 : target.cpuQuota;
   }
+  if (asked.pidsLimit) told.pidsLimit = target.pidsLimit.value_or(0);
   if (told.pidsLimit && *told.pidsLimit == 0) told.pidsLimit = -1;  // here it takes a limit away
   return resourcesOf(told);
+}
+
+// On error the kernel's limits are as before, as far as the kernel lets them.
+void tellKernel(Core& core, const Record& record, const dockerapi::Resources& asked,
+                const dockerapi::Resources& after) {
+  const std::string group = core.cgroupOf(record.id);
+  try {
+    core.cgroups.update(group, limitsOf(asked, after, false));
+  } catch (const base::Error& error) {
+    try {
+      core.cgroups.update(group, limitsOf(asked, record.hostConfig.resources, true));
+    } catch (const base::Error& again) {
+      base::log::warn("limits could not be put back after a refused update",
+                      {{"container", record.id}, {"error", again.message()}});
+    }
+    base::fail(error.code(), "Cannot update container {}: {}", record.id, error.message());
+  }
+}
+
+// The second half of an update: the kernel, if there is a process, and then the record. On error
+// both are as before.
+void carryOut(Core& core, const Record& record, const dockerapi::UpdateRequest& request) {
+  dockerapi::HostConfig after = record.hostConfig;
+  merge(after, request);
+  try {
+    if (record.running()) tellKernel(core, record, request.resources, after.resources);
+  } catch (const base::Error&) {
+    dropUpdate(core, record.id);
+    throw;
+  }
+  base::faultPoint("update.record");
+  changeRecord(
+      core, store::Durability::kDurable, record.id,
+      [&](Record& r) {
+        r.hostConfig = after;
+        r.updating.reset();
+      },
+      [&](store::Transaction& t, const Record& r) {
+        core.events.append(t, containerEvent(r, "update"));
+      });
 }
 
 }  // namespace
@@ -94,29 +150,26 @@ std::vector<std::string> updateContainer(Core& core, const std::string& referenc
         "Cannot update container {}: container is marked for removal and cannot be \"update\"", id);
   }
   checkTogether(*view, request);
-  const auto& before = view->hostConfig.resources;
-  dockerapi::HostConfig after = view->hostConfig;
-  merge(after, request);
+  // A record that said nothing of it could not tell, after a death in the middle, what the kernel
+  // was told.
   if (view->running()) {
-    try {
-      core.cgroups.update(core.cgroupOf(id), difference(request.resources, after.resources));
-    } catch (const base::Error& error) {
-      try {
-        core.cgroups.update(core.cgroupOf(id), difference(after.resources, before));
-      } catch (const base::Error& again) {
-        base::log::warn("limits could not be put back after a refused update",
-                        {{"container", id}, {"error", again.message()}});
-      }
-      base::fail(error.code(), "Cannot update container {}: {}", id, error.message());
-    }
+    changeRecord(core, store::Durability::kLazy, id,
+                 [&](Record& record) { record.updating = request; });
+    base::faultPoint("update.begun");
   }
-  base::faultPoint("update.record");
-  changeRecord(
-      core, store::Durability::kDurable, id, [&](Record& record) { record.hostConfig = after; },
-      [&](store::Transaction& t, const Record& record) {
-        core.events.append(t, containerEvent(record, "update"));
-      });
+  carryOut(core, *view, request);
   return {};
+}
+
+void dropUpdate(Core& core, const std::string& id) {
+  changeRecord(core, store::Durability::kLazy, id, [](Record& record) { record.updating.reset(); });
+}
+
+void finishUpdate(Core& core, const Record& record) {
+  if (!record.updating) return;
+  if (!record.running()) return dropUpdate(core, record.id);
+  const dockerapi::UpdateRequest request = *record.updating;
+  carryOut(core, record, request);
 }
 
 }  // namespace container

@@ -17,4 +17,10 @@ namespace container {
 std::vector<std::string> updateContainer(Core& core, const std::string& reference,
                                          const dockerapi::UpdateRequest& request);
 
+// At the daemon's start, in the container's strand: an update that a death cut short is carried out
+// where the container still runs (in part it may have been), and dropped where it does not. Nothing
+// of it had been acknowledged.
+void finishUpdate(Core& core, const Record& record);
+void dropUpdate(Core& core, const std::string& id);
+
 }  // namespace container
