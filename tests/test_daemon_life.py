@@ -1,5 +1,6 @@
 """The daemon's own life: stop, stale files, a second one on the same roots, a shim that is killed, nothing that grows."""
 import glob
+import json
 import os
 import signal
 import socket
@@ -133,6 +134,91 @@ def test_stop_with_containers_leaves_them(engine, docker):
     engine.start()
     assert state(engine, 'stays')['Pid'] == pid
     docker('rm', '-f', 'stays')
+
+
+class Clients:
+    """Connections that are in the middle of something when the daemon is told to stop."""
+
+    def __init__(self, engine):
+        self.engine, self.open = engine, []
+
+    def say(self, text, until=None):
+        one = socket.socket(socket.AF_UNIX)
+        one.settimeout(20)
+        one.connect(self.engine.socket)
+        one.sendall(text.encode())
+        heard = b''
+        while until and until not in heard:
+            heard += one.recv(4096)
+        self.open.append(one)
+        return one
+
+    def ask(self, method, path, body=None, headers='', until=None):
+        text = json.dumps(body) if body is not None else ''
+        return self.say(f'{method} {path} HTTP/1.1\r\nHost: d\r\n{headers}Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n{text}', until)
+
+    def of_every_kind(self, container, registry):
+        self.say('')
+        self.say('GET /containers/json HTTP/1.1\r\nHost:')
+        self.say('POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"Image":')
+        self.say('POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nhalf')
+        self.ask('GET', '/events', until=b'200 OK')
+        self.ask('GET', f'/containers/{container}/logs?stdout=1&follow=1', until=b'200 OK')
+        self.ask('GET', f'/containers/{container}/stats', until=b'cpu_stats')
+        self.ask('POST', f'/containers/{container}/wait?condition=removed', until=b'200 OK')
+        self.ask('POST', f'/containers/{container}/stop?t=1000')
+        upgrade = 'Connection: Upgrade\r\nUpgrade: tcp\r\n'
+        self.ask('POST', f'/containers/{container}/attach?stream=1&stdin=1&stdout=1', headers=upgrade, until=b'UPGRADED')
+        id = self.engine.post(f'/containers/{container}/exec', {'Cmd': ['cat'], 'AttachStdin': True, 'AttachStdout': True}).json['Id']
+        self.ask('POST', f'/exec/{id}/start', {'Detach': False}, headers=upgrade, until=b'UPGRADED')
+        self.ask('POST', f'/images/create?fromImage={registry}/silent&tag=1')
+
+    def close(self):
+        for one in self.open:
+            one.close()
+
+
+def test_sigterm_ends_with_clients_in_the_middle_of_everything(engine, docker):
+    docker('run', '-d', '-i', '--name', 'stays', '--stop-signal', 'CONT', 'busybox', 'cat')
+    silent = socket.create_server(('127.0.0.1', 0))
+    clients = Clients(engine)
+    clients.of_every_kind('stays', f'127.0.0.1:{silent.getsockname()[1]}')
+    silent.settimeout(10)
+    asked, _ = silent.accept()    # the pull has come as far as the registry that never answers
+    try:
+        assert engine.stop(8) == 0    # nothing of it is waited for
+    finally:
+        clients.close()
+        asked.close()
+        silent.close()
+        engine.start()
+    assert state(engine, 'stays')['Running']
+    docker('rm', '-f', 'stays')
+
+
+def test_sigterm_ends_beside_a_request_that_never_does(engine, docker):
+    id = docker.out('run', '-d', '--name', 'stuck', 'busybox', 'sleep', '1000')
+    docker('run', '-d', '--name', 'beside', 'busybox', 'sleep', '1000')
+    shim = shim_of(engine, id)
+    clients = Clients(engine)
+    made = engine.post('/containers/stuck/exec', {'Cmd': ['true']}).json['Id']
+    os.kill(shim, signal.SIGSTOP)
+    try:
+        hanging = clients.ask('POST', f'/exec/{made}/start', {'Detach': True})
+        hanging.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            hanging.recv(1)
+        hanging.settimeout(20)
+        assert engine.stop(25) == 0
+        assert hanging.recv(1) == b''
+        assert not os.path.exists(engine.socket) and not os.path.exists(engine.run + '/pid')
+    finally:
+        os.kill(shim, signal.SIGCONT)
+        clients.close()
+        if engine.process.poll() is not None:
+            engine.start()
+    assert state(engine, 'stuck')['Running'] and docker.out('exec', 'beside', 'echo', 'well') == 'well'
+    docker('rm', '-f', 'stuck', 'beside')
 
 
 # ---- a second daemon, stale files

@@ -87,12 +87,20 @@ void Workers::cancel(std::uint64_t timer) {
 }
 
 void Workers::stop() {
+  while (!stop(std::chrono::steady_clock::now() + std::chrono::hours(1))) {
+  }
+}
+
+bool Workers::stop(std::chrono::steady_clock::time_point until) {
   base::Lock lock(mutex_);
   stopping_ = true;
   timed_.clear();
   work_.notifyAll();
   timing_.notifyAll();
-  while (threads_ > 0 || timer_runs_) quiet_.wait(mutex_);
+  while (threads_ > 0 || timer_runs_) {
+    if (!quiet_.waitUntil(mutex_, until)) break;
+  }
+  return threads_ == 0 && !timer_runs_;
 }
 
 void Workers::perform(const Job& job) noexcept {

@@ -3,6 +3,7 @@
 // some 50 kB).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -27,7 +28,9 @@ class Workers {
   // Runs `job` after `delayNs`. The id cancels; cancelling a past one is harmless.
   std::uint64_t after(std::int64_t delayNs, Job job) EXCLUDES(mutex_);
   void cancel(std::uint64_t timer) EXCLUDES(mutex_);
-  // Runs what was posted, drops what is timed, joins. Later posts are dropped.
+  // Runs what was posted, drops what is timed, waits for all, or until that time. Later posts are
+  // dropped. False: some still run.
+  bool stop(std::chrono::steady_clock::time_point until) EXCLUDES(mutex_);
   void stop() EXCLUDES(mutex_);
 
  private:

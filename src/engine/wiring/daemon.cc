@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <set>
 #include <vector>
 
@@ -37,6 +38,10 @@ using base::Code;
 constexpr int kWorkers = 16;
 constexpr int kIdleSeconds = 10;
 constexpr std::chrono::seconds kShutdownPatience{10};
+// Of a stop, for requests under way and for what happens by itself. Together well below what
+// service managers wait before they kill.
+constexpr std::chrono::seconds kRequestPatience{10};
+constexpr std::chrono::seconds kWorkPatience{5};
 
 sys::Fd lockRoot(const std::string& path, mode_t mode) {
   sys::makeDirs(AT_FDCWD, path, mode);
@@ -250,7 +255,8 @@ struct Daemon::Impl {
 
   void takeUp();
   void listen(std::vector<sys::Fd> doors);
-  void stop();
+  // False: requests are left that end nowhere, on threads that use what is here.
+  bool stop();
   void trim();
 };
 
@@ -274,14 +280,18 @@ void Daemon::Impl::listen(std::vector<sys::Fd> doors) {
                   {{"version", SAMPAN_VERSION}, {"storage-driver", snapshots->driver()}});
 }
 
-void Daemon::Impl::stop() {
-  http.stop();
-  core.workers.stop();
+bool Daemon::Impl::stop() {
+  bool ended = http.stop(kRequestPatience);
+  ended = core.workers.stop(std::chrono::steady_clock::now() + kWorkPatience) && ended;
+  if (!ended)
+    base::log::warn("requests that do not end are left behind",
+                    {{"waited", fmt::format("{} s", kRequestPatience.count())}});
   if (hostGoesDown()) {
     tasks.onExit([](const task::Exit&) {});
     container::endAll(core, kShutdownPatience);
   }
-  bool running = false;
+  // What such a request is about may be half made: the next start finds out.
+  bool running = !ended;
   for (const container::View& view : core.records.all()) running = running || view->running();
   snapshots->settle();
   if (!running) {
@@ -299,6 +309,7 @@ void Daemon::Impl::stop() {
     if (where.starts_with("unix://")) sys::removeFile(AT_FDCWD, where.substr(7));
   }
   sys::removeFile(AT_FDCWD, config.pidfile);
+  return ended;
 }
 
 // What a burst of work left in the heap and the page cache of the database goes back to the host.
@@ -356,7 +367,8 @@ void Daemon::run() {
     }
     seen = now;
   }
-  impl_->stop();
+  // No destructor may take away what a thread still uses; the next start is used to worse.
+  if (!impl_->stop()) std::_Exit(0);
 }
 
 }  // namespace wiring

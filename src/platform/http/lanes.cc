@@ -116,11 +116,18 @@ bool Pool::submit(std::function<void()> task) {
   return false;
 }
 
-void Pool::stop() {
+bool Pool::stop(std::chrono::steady_clock::time_point until) {
   const base::Lock lock(state_->mutex);
   state_->stopped = true;
   for (State::Waiter* waiter : state_->waiters) waiter->wake.notifyOne();
-  while (state_->threads > 0) state_->ended.wait(state_->mutex);
+  while (state_->threads > 0 && state_->ended.waitUntil(state_->mutex, until)) {
+  }
+  return state_->threads == 0;
+}
+
+void Pool::stop() {
+  while (!stop(std::chrono::steady_clock::now() + std::chrono::hours(1))) {
+  }
 }
 
 int Pool::threads() const {

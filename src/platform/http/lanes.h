@@ -2,6 +2,7 @@
 // threads.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -20,7 +21,9 @@ class Pool {
 
   // False: full, or stopped; `task` was not taken. A task must not throw.
   bool submit(std::function<void()> task);
-  // Refuses new tasks, runs those in the queue, waits for all.
+  // Refuses new tasks, runs those in the queue, waits for all, or until that time. False: some
+  // still run.
+  bool stop(std::chrono::steady_clock::time_point until);
   void stop();
   int threads() const;
 

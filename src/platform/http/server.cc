@@ -15,6 +15,7 @@ namespace http {
 namespace {
 
 constexpr int kTickMs = 250;
+constexpr std::chrono::milliseconds kAfterClosing{1000};
 constexpr size_t kRefusedAtOnce = 256;  // connections over the cap that still get a 503
 
 }  // namespace
@@ -132,8 +133,20 @@ struct Server::Impl {
     while (!done) condition.wait(mutex);
   }
 
-  void stop() {
-    if (!std::exchange(running, false)) return;
+  void closeAll() {
+    for (const auto& connection : all()) connection->closeNow();
+  }
+
+  bool handlersEnd(std::chrono::milliseconds patience) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    bool ended = true;
+    for (Pool* pool : {&shared->quick, &shared->disk, &shared->mayHang, &shared->stream})
+      ended = pool->stop(until) && ended;
+    return ended;
+  }
+
+  bool stop(std::chrono::milliseconds patience) {
+    if (!std::exchange(running, false)) return true;
     shared->stopping = true;
     onLoop([&] {
       for (sys::Fd& listener : listeners) {
@@ -142,19 +155,21 @@ struct Server::Impl {
       }
       for (const auto& connection : all()) connection->onStop();
     });
-    shared->quick.stop();
-    shared->disk.stop();
-    shared->mayHang.stop();
-    shared->stream.stop();
+    bool ended = handlersEnd(patience);
+    if (!ended) {
+      onLoop([&] { closeAll(); });
+      ended = handlersEnd(kAfterClosing);
+    }
     // What was answered last may still lie in a buffer.
     for (int round = 0; round < 20 && shared->count > 0; ++round) {
       std::this_thread::sleep_for(std::chrono::milliseconds(round == 0 ? 1 : 50));
     }
     onLoop([&] {
-      for (const auto& connection : all()) connection->closeNow();
+      closeAll();
       shared->reactor.stop();
     });
     thread.join();
+    return ended;
   }
 };
 
@@ -191,8 +206,12 @@ void Server::start(Handler handler, LaneOf laneOf,
   });
 }
 
+bool Server::stop(std::chrono::milliseconds patience) {
+  return impl_->stop(patience);
+}
+
 void Server::stop() {
-  impl_->stop();
+  impl_->stop(std::chrono::hours(24 * 365));
 }
 
 size_t Server::connections() const noexcept {

@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -124,8 +125,11 @@ class Server {
   // same lane thread, or on the loop thread when a lane is full, so it must not block.
   void start(Handler handler, LaneOf laneOf,
              std::function<void(const base::Error&, Response&)> onError);
-  // Closes the listeners, fires every gone(), waits for the handlers.
-  void stop();
+  // Closes the listeners, fires every gone(), waits for the handlers. After `patience` their
+  // connections are closed, and a second later they are left behind: false, and what they use must
+  // outlive them, this server as well.
+  bool stop(std::chrono::milliseconds patience);
+  void stop();  // however long they take
   size_t connections() const noexcept;
 
  private:

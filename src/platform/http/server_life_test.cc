@@ -157,6 +157,42 @@ TEST_P(ServerLife, StopFiresGoneAndWaitsForHandlers) {
   EXPECT_EQ(idle.hearAll(), "");
 }
 
+TEST_P(ServerLife, StopLeavesHandlersBehindThatDoNotEnd) {
+  std::promise<void> running, open;
+  TestServer server(GetParam(), [&](const Request&, const ResponsePtr& response) {
+    running.set_value();
+    open.get_future().wait();
+    response->send(200, "too late");
+  });
+  RawClient client(server.where);
+  client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  running.get_future().wait();
+  EXPECT_FALSE(server->stop(std::chrono::milliseconds(50)));
+  EXPECT_EQ(client.hearAll(), "");
+  open.set_value();
+}
+
+TEST_P(ServerLife, StopEndsHandlersThatHangOnTheirClient) {
+  std::promise<void> running;
+  TestServer server(GetParam(), [&](const Request& request, const ResponsePtr& response) {
+    response->begin(200);
+    running.set_value();
+    if (request.hasBody) {
+      request.body->readAll(1 << 20);
+    } else {
+      for (;;) response->write(std::string(1 << 16, 'x'));  // which nobody reads
+    }
+  });
+  RawClient body(server.where);
+  body.say("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+  running.get_future().wait();
+  running = {};
+  RawClient deaf(server.where);
+  deaf.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  running.get_future().wait();
+  EXPECT_TRUE(server->stop(std::chrono::seconds(10)));
+}
+
 TEST_P(ServerLife, ResponseThatOutlivesTheServerIsHarmless) {
   ResponsePtr kept;
   std::promise<void> taken;
