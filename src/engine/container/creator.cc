@@ -148,7 +148,8 @@ void checkEndpoints(const json::Map<dockerapi::EndpointSettings>& endpoints) {
   }
 }
 
-void checkHost(Core& core, const Record& record) {
+// What only the host can tell.
+void checkHost(Core& core, const Record& record, std::vector<std::string>& warnings) {
   checkEndpoints(record.networks);
   lookUpDevices(record.hostConfig);
   capabilitiesOf(record.hostConfig);
@@ -166,6 +167,8 @@ void checkHost(Core& core, const Record& record) {
   const std::string& mode = record.hostConfig.networkMode;
   if (isContainerMode(mode) || mode == "host" || mode == "none") return;
   core.networks.validate(joinRequestOf(record));
+  for (std::string& warning : core.networks.hostPolicyWarnings())
+    warnings.push_back(std::move(warning));
 }
 
 std::string freeName(const Core& core, const std::string& asked) {
@@ -200,58 +203,56 @@ void makeVolumes(Core& core, const dockerapi::HostConfig& h, std::vector<MountRe
   }
 }
 
-}  // namespace
+// Its process: what is run, and under which name of the host.
+void fillProcess(const Core& core, Record& record) {
+  const auto argv = commandLine(record.config);
+  record.path = argv.front();
+  record.args.assign(argv.begin() + 1, argv.end());
+  const auto& h = record.hostConfig;
+  if (!record.config.hostname.empty() || isContainerMode(h.networkMode)) return;
+  record.config.hostname = h.networkMode == "host" || h.utsMode == "host"
+                               ? core.host.hostname
+                               : base::shortId(record.id);
+}
 
-Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions& options) {
-  Created created;
-  if (!request.hostConfig) request.hostConfig.emplace();
-  refuseUnimplemented(request.config, *request.hostConfig);
-  if (request.config.image.empty())
-    base::fail(Code::kInvalidArgument, "no image specified (Config.Image)");
-  const std::string name = freeName(core, options.name);
-  const image::Image image = core.images.resolve(request.config.image, options.platform);
+void fillMounts(const Core& core, Record& record, bool readOnlyNonRecursive) {
+  record.mounts =
+      collectMounts(record.config, record.hostConfig, inheritedMounts(core, record.hostConfig));
+  if (!readOnlyNonRecursive) return;
+  for (MountRecord& mount : record.mounts)
+    mount.readOnlyNonRecursive = mount.readOnlyNonRecursive || !mount.readWrite;
+}
 
+// What was asked for, together with what the image says, checked as far as it can be without the
+// host. Changes nothing.
+Record planRecord(Core& core, const dockerapi::CreateRequest& request, const CreateOptions& options,
+                  const image::Image& image, std::vector<std::string>& warnings) {
   Record record;
   record.id = base::randomId();
-  record.name = name;
+  record.name = freeName(core, options.name);
   record.created = base::Time::now();
   record.config = request.config;
   record.hostConfig = *request.hostConfig;
   const ImageDefaults defaults = defaultsOf(image.config);
   mergeImage(record.config, defaults);
-  created.warnings = validate(record.config, record.hostConfig, core.host);
+  warnings = validate(record.config, record.hostConfig, core.host);
   // Switched off by the user, there is nothing that would be missed.
   if (defaults.healthcheck && !record.config.healthcheck)
-    created.warnings.emplace_back(
-        "The image declares a HEALTHCHECK, which this engine does not run yet");
+    warnings.emplace_back("The image declares a HEALTHCHECK, which this engine does not run yet");
   resolvePeers(core, record.hostConfig);
   fillPaths(record.hostConfig);
-  const auto argv = commandLine(record.config);
-  record.path = argv.front();
-  record.args.assign(argv.begin() + 1, argv.end());
-  const std::string& mode = record.hostConfig.networkMode;
-  if (record.config.hostname.empty() && !isContainerMode(mode)) {
-    record.config.hostname = mode == "host" || record.hostConfig.utsMode == "host"
-                                 ? core.host.hostname
-                                 : base::shortId(record.id);
-  }
+  fillProcess(core, record);
   record.networks = byName(core, endpointsOf(request, record.hostConfig));
   record.imageId = image.id.str();
   record.imageName = request.config.image;
   for (const auto& layer : image.layers) record.layers.push_back(layer.str());
-  record.mounts =
-      collectMounts(record.config, record.hostConfig, inheritedMounts(core, record.hostConfig));
-  if (options.readOnlyNonRecursive) {
-    for (MountRecord& mount : record.mounts)
-      mount.readOnlyNonRecursive = mount.readOnlyNonRecursive || !mount.readWrite;
-  }
+  fillMounts(core, record, options.readOnlyNonRecursive);
   record.storageDriver = core.snapshots.driver();
-  checkHost(core, record);
-  if (!isContainerMode(mode) && mode != "host" && mode != "none") {
-    for (std::string& warning : core.networks.hostPolicyWarnings())
-      created.warnings.push_back(std::move(warning));
-  }
+  return record;
+}
 
+// Volumes, directory, writable layer, and last the record: without it the rest is a leftover.
+void realise(Core& core, Record& record, const image::Image& image) {
   std::vector<std::string> made;
   base::ScopeExit undo{[&] {
     for (const std::string& volume : made) core.volumes.remove(volume, true);
@@ -270,6 +271,22 @@ Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions
     core.events.append(t, containerEvent(record, "create"));
   });
   undo.dismiss();
+}
+
+}  // namespace
+
+Created create(Core& core, dockerapi::CreateRequest request, const CreateOptions& options) {
+  if (!request.hostConfig) request.hostConfig.emplace();
+  refuseUnimplemented(request.config, *request.hostConfig);
+  if (request.config.image.empty())
+    base::fail(Code::kInvalidArgument, "no image specified (Config.Image)");
+  if (!options.name.empty()) checkName(options.name);
+  const image::Image image = core.images.resolve(request.config.image, options.platform);
+
+  Created created;
+  Record record = planRecord(core, request, options, image, created.warnings);
+  checkHost(core, record, created.warnings);
+  realise(core, record, image);
   base::faultPoint("create.answer");
   created.id = record.id;
   return created;
