@@ -302,6 +302,9 @@ def test_info_tells_what_is_there(cli, engine):
     assert info['LoggingDriver'] == 'json-file' and info['DockerRootDir'] == engine.root + '/data' and info['CgroupVersion'] in ('1', '2')
     assert info['KernelVersion'] == os.uname()[2] and 'bridge' in info['Plugins']['Network'] and info['Plugins']['Volume'] == ['local']
     assert 'Server Version' in cli.out('info') and info['DefaultRuntime'] == 'runc'
+    if info['Driver'] == 'overlay2':    # mount(2) is given names relative to the layers, which have room there
+        upper = re.search('upperdir=([^,]+)', cli.out('exec', 'up', 'grep', ' / ', '/proc/mounts')).group(1)
+        assert dict(info['DriverStatus'])['Mounted by'] == ('mount(2)' if upper.startswith('..') else 'fsopen(2)')
     cli('rm', '-f', 'up')
 
 

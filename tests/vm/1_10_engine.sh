@@ -5,6 +5,7 @@ test_unit_starts_on_cgroup_v2() {
   equal "$(sampan info -f '{{.CgroupVersion}} {{.CgroupDriver}} {{.Driver}}')" '2 cgroupfs overlay2' 'info'
   output=$(sampan info 2>&1)
   lacks "$output" WARNING 'warnings of info on a standard host'
+  lacks "$(dmesg)" 'unrecognized mount option' 'the log of a kernel that takes no "lowerdir+"'
 }
 
 test_import_push_and_pull() {

@@ -136,9 +136,8 @@ dockerapi::Info SystemAdapter::info() {
   }
   info.images = static_cast<int>(core_.images.list().size());
   info.driver = core_.snapshots.driver();
-  info.driverStatus = {{"Supports d_type", "true"},
-                       {"Native Overlay Diff", "true"},
-                       {"Path", host.detachedOverlay ? "detached mounts" : "mount(2)"}};
+  for (const auto& [name, value] : core_.snapshots.status())
+    info.driverStatus.push_back({name, value});
   info.plugins.volume = {"local"};
   info.plugins.network = {"bridge", "host", "null"};
   info.plugins.log = {"json-file", "none"};

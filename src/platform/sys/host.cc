@@ -123,32 +123,6 @@ void probeSecurity(HostFacts& facts) {
   facts.ipv6 = statAtIfExists(AT_FDCWD, "/proc/net/if_inet6").has_value();
 }
 
-// A real overlay of two directories of a tmpfs, neither mounted anywhere, with strings longer than
-// old kernels take.
-bool tryDetachedOverlay() {
-  try {
-    const Fd scratch = makeMount("tmpfs", {{"mode", "0700"}});
-    for (const char* name : {"lower", "upper", "work"}) {
-      if (::mkdirat(scratch.get(), name, 0700) != 0) return false;
-    }
-    std::string padding;
-    while (padding.size() < 300) padding += "./";
-    const std::string above = procPath(scratch.get()) + "/";
-    makeMount("overlay", {{"lowerdir+", above + padding + "lower"},
-                          {"upperdir", above + "upper"},
-                          {"workdir", above + "work"}});
-    return true;
-  } catch (const base::Error&) {
-    return false;
-  }
-}
-
-bool tryLowerAppend() {
-  const Fd context(::fsopen("overlay", FSOPEN_CLOEXEC));
-  return context.valid() &&
-         ::fsconfig(context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
-}
-
 // A kernel that knows the attribute complains of the descriptor, another of the attribute.
 bool knowsIdmap() {
   mount_attr attributes{
@@ -164,8 +138,6 @@ HostFacts probeHost() {
   probeSystem(facts);
   probeCgroups(facts);
   probeSecurity(facts);
-  facts.overlayLowerAppend = tryLowerAppend();
-  facts.detachedOverlay = tryDetachedOverlay();
   facts.memfdExec = Fd(::memfd_create("probe", MFD_CLOEXEC | kMfdExec)).valid();
   facts.idmappedMounts = knowsIdmap();
   return facts;

@@ -26,9 +26,7 @@ struct HostFacts {
   bool seccomp = false;
   bool apparmor = false;
   bool selinux = false;
-  bool overlayLowerAppend = false;  // fsconfig "lowerdir+" (6.5)
-  bool detachedOverlay = false;     // fsopen("overlay") with long strings and detached lowers
-  bool memfdExec = false;           // MFD_EXEC (6.3)
+  bool memfdExec = false;  // MFD_EXEC (6.3)
   bool idmappedMounts = false;
   bool ipv6 = false;
 };

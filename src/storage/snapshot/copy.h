@@ -19,6 +19,7 @@ class Copy : public Library {
   std::vector<std::pair<std::string, std::string>> describe(const std::string&) const override {
     return {};
   }
+  std::vector<std::pair<std::string, std::string>> status() const override { return {}; }
 
  protected:
   void begin(LayerStaging& staging, const std::vector<Number>& below, Placement placement) override;

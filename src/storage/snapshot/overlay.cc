@@ -155,4 +155,12 @@ std::vector<std::pair<std::string, std::string>> Overlay::describe(const std::st
           {"WorkDir", own + "/work"}};
 }
 
+std::vector<std::pair<std::string, std::string>> Overlay::status() const {
+  return {{"Supports d_type", "true"},
+          {"Using metacopy", "false"},
+          {"Native Overlay Diff", "true"},
+          {"userxattr", "false"},
+          {"Mounted by", old_way_ ? "mount(2)" : "fsopen(2)"}};
+}
+
 }  // namespace snapshot

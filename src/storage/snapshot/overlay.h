@@ -18,6 +18,7 @@ class Overlay : public Library {
   files::PackRecord packChanges(const std::string& id, archive::Sink& tar,
                                 const base::StopToken& stop) const override;
   std::vector<std::pair<std::string, std::string>> describe(const std::string& id) const override;
+  std::vector<std::pair<std::string, std::string>> status() const override;
 
  protected:
   void begin(LayerStaging& staging, const std::vector<Number>& below, Placement placement) override;

@@ -59,6 +59,15 @@ sys::Fd mountInOwnNamespace(const OverlayPlan& plan, const std::string& options)
 
 }  // namespace
 
+bool overlayAppendsLowers() {
+  const sys::Fd context(::fsopen("overlay", FSOPEN_CLOEXEC));
+  if (!context.valid()) return false;
+  // Before 6.5 overlayfs collects whatever it is given, and reads it only when it is mounted.
+  if (::fsconfig(context.get(), FSCONFIG_SET_FLAG, "no-such-parameter", nullptr, 0) == 0)
+    return false;
+  return ::fsconfig(context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
+}
+
 sys::Fd mountOverlayNew(const OverlayPlan& plan) {
   // Real paths, which tell an administrator reading mountinfo what lies where; those longer than
   // the kernel takes (a deep data root) are named by descriptor.

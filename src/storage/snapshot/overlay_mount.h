@@ -17,7 +17,11 @@ struct OverlayPlan {
   std::string workFromLayers;
 };
 
-// fsopen and "lowerdir+" (kernel 6.5). Error kInternal with the kernel's words.
+// Whether the kernel takes "lowerdir+". Asked without a mount: one that it refuses stands in its
+// log, and a daemon would write there at every start on an old kernel.
+bool overlayAppendsLowers();
+
+// fsopen and "lowerdir+", where the kernel takes that. Error kInternal with the kernel's words.
 sys::Fd mountOverlayNew(const OverlayPlan& plan);
 
 // mount(2) with the layers' directory as cwd, on a thread in a mount namespace of its own, then a

@@ -18,13 +18,16 @@ std::unique_ptr<Snapshotter> makeSnapshotter(const Options& options, store::Stor
     case Kind::kAuto:
       break;
   }
+  const bool newToo = overlayAppendsLowers();
+  if (!newToo) base::log::info("this kernel mounts overlay only the old way");
   for (const bool oldWay : {false, true}) {
+    if (!oldWay && !newToo) continue;
     try {
       return std::make_unique<Overlay>(options.dataRoot, store, oldWay);
     } catch (const base::Error& error) {
       if (error.sysErrno() == ENOSPC || error.code() == base::Code::kDataLoss) throw;
       base::log::info(oldWay ? "overlay does not work on this data root"
-                             : "this kernel mounts overlay only the old way",
+                             : "overlay does not work the new way on this data root",
                       {{"error", error.message()}});
     }
   }

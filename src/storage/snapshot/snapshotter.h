@@ -141,6 +141,8 @@ class Snapshotter {
   // GraphDriver.Data of inspect: LowerDir, MergedDir, UpperDir, WorkDir; empty for copy.
   virtual std::vector<std::pair<std::string, std::string>> describe(
       const std::string& id) const = 0;
+  // DriverStatus of info.
+  virtual std::vector<std::pair<std::string, std::string>> status() const = 0;
 
   // syncfs of the data root. DataLoss when the kernel reports a lost write.
   virtual void sync() const = 0;
@@ -150,7 +152,7 @@ class Snapshotter {
 
 enum class Kind {
   kAuto,        // the first of the following that works on this data root
-  kOverlay,     // fsopen, layers by descriptor ("lowerdir+"), kernel 6.5 and later
+  kOverlay,     // fsopen and "lowerdir+", which later 6.x kernels have
   kOverlayOld,  // mount(2) in a private mount namespace, down to kernel 5.11
   kCopy,        // whole copies, reflinked where the file system can; for hosts without overlay
 };

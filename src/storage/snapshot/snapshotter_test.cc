@@ -18,6 +18,7 @@
 #include "platform/sys/file.h"
 #include "platform/sys/mount.h"
 #include "storage/files/test_tree.h"
+#include "storage/snapshot/overlay_mount.h"
 
 namespace snapshot {
 namespace {
@@ -493,6 +494,22 @@ TEST(MakeSnapshotter, ChoosesOverlayHere) {
   store::Store store(directory.path());
   EXPECT_EQ(makeSnapshotter({directory.path() + "/data", Kind::kAuto}, store)->driver(),
             "overlay2");
+}
+
+// The question asked without a mount has the answer that a mount would give.
+TEST(MakeSnapshotter, KnowsWhetherTheNewWayWorks) {
+  TemporaryDirectory directory;
+  store::Store store(directory.path());
+  bool works = true;
+  try {
+    makeSnapshotter({directory.path() + "/new", Kind::kOverlay}, store);
+  } catch (const base::Error&) {
+    works = false;
+  }
+  EXPECT_EQ(overlayAppendsLowers(), works);
+  const auto chosen = makeSnapshotter({directory.path() + "/data", Kind::kAuto}, store);
+  const std::pair<std::string, std::string> way{"Mounted by", works ? "fsopen(2)" : "mount(2)"};
+  EXPECT_THAT(chosen->status(), testing::Contains(way));
 }
 
 TEST(MakeSnapshotter, CopiesWhereOverlayCannotBe) {
