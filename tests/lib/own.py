@@ -7,7 +7,7 @@ import time
 
 def _mounts(engine):
     found = []
-    for line in open('/proc/self/mountinfo'):
+    for line in open('/proc/self/mountinfo', errors='replace'):
         point = line.split(' ')[4]
         if point.startswith((engine.root, engine.run)):
             found.append(point)
@@ -20,7 +20,7 @@ def _links(engine):
     for name in os.listdir('/sys/class/net'):
         alias = ''
         try:
-            alias = open(f'/sys/class/net/{name}/ifalias').read()
+            alias = open(f'/sys/class/net/{name}/ifalias', errors='replace').read()
         except OSError:
             pass
         if name.startswith('v' + instance) or f'sampan:{instance}' in alias:
@@ -29,7 +29,7 @@ def _links(engine):
 
 
 def _rules(engine):
-    done = subprocess.run(['nft', '-s', 'list', 'ruleset'], capture_output=True, text=True)
+    done = subprocess.run(['nft', '-s', 'list', 'ruleset'], capture_output=True, text=True, errors='replace')
     assert done.returncode == 0, done.stderr
     lines, keep = [], False
     for line in done.stdout.split('\n'):
