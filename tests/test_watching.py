@@ -136,7 +136,14 @@ def test_exec_options(cli, engine):
     assert cli('exec', '-d', 'base', 'sh', '-c', 'echo x > /tmp/d').code == 0
     capable = int(cli.out('exec', '--privileged', 'base', 'grep', 'CapEff', '/proc/self/status').split()[1], 16)
     assert capable & (1 << 21)
-    assert cli('exec', 'base', 'nosuch', check=False).code in (126, 127) and cli('exec', '-w', '/nosuch', 'base', 'true', check=False).code != 0
+    for words, code, text in [(['base', 'nosuch'], 127, 'executable file not found in $PATH'), (['base', '/etc'], 126, 'is a directory: permission denied'),
+                              (['-w', '/nosuch', 'base', 'true'], 127, 'chdir to cwd ("/nosuch") set in config.json failed: no such file or directory'),
+                              (['-w', '/etc/passwd', 'base', 'true'], 127, 'chdir to cwd ("/etc/passwd") set in config.json failed: not a directory'),
+                              (['-w', 'rel', 'base', 'true'], 128, 'exec failed: Cwd must be an absolute path')]:
+        failed = cli('exec', *words, check=False)
+        assert failed.code == code and failed.out.startswith('OCI runtime exec failed: ') and text in failed.out, (words, failed)
+        apart = cli('exec', '-d', *words, check=False)
+        assert apart.code == 1 and apart.err.startswith('Error response from daemon: OCI runtime exec failed: ') and text in apart.err, (words, apart)
     cli('pause', 'base')
     paused = cli('exec', 'base', 'true', check=False)
     assert paused.code == 1 and 'is paused' in paused.err

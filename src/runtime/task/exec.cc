@@ -59,6 +59,20 @@ void Tasks::Impl::attach(Entry& entry, shim::Client& client, std::uint32_t targe
   attacher.socket.reset();
 }
 
+namespace {
+
+// What cannot become a plan is refused in dockerd's words for what its runtime does not take.
+spec::Plan planOf(const oci::Process& process, spec::ExecInputs inputs) {
+  try {
+    return spec::buildExec(process, std::move(inputs));
+  } catch (const base::Error& error) {
+    throw StartError(error.code(), "OCI runtime exec failed: exec failed: " + error.message(),
+                     error.sysErrno(), 128);
+  }
+}
+
+}  // namespace
+
 shim::Answer Tasks::Impl::sendExec(Entry& entry, shim::Client& client, std::uint32_t target,
                                    ExecRequest& request) {
   oci::Process& process = request.process;
@@ -80,7 +94,7 @@ shim::Answer Tasks::Impl::sendExec(Entry& entry, shim::Client& client, std::uint
   inputs.groups = request.groups;
   inputs.seccomp = request.seccomp;
   inputs.host = &options.host;
-  const spec::Plan plan = spec::buildExec(process, std::move(inputs));
+  const spec::Plan plan = planOf(process, std::move(inputs));
 
   auto message = shimwire::make<shimwire::Exec>(client.nextSequence());
   message.target = target;
