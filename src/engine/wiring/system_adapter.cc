@@ -223,8 +223,14 @@ dockerapi::DiskUsage SystemAdapter::diskUsage(const server::DiskUsageRequest& re
 dockerapi::AuthenticateResponse SystemAdapter::login(const dockerapi::AuthConfig& credentials,
                                                      const base::StopToken& stop) {
   dockerapi::AuthenticateResponse response;
-  response.identityToken =
-      core_.images.login(credentialsOf(credentials), credentials.serverAddress, stop);
+  try {
+    response.identityToken =
+        core_.images.login(credentialsOf(credentials), credentials.serverAddress, stop);
+  } catch (const base::Error& error) {
+    // Docker has no status of its own for a registry that cannot be reached.
+    if (error.code() != base::Code::kUnavailable) throw;
+    throw base::Error(base::Code::kInternal, error.message(), error.sysErrno());
+  }
   response.status = "Login Succeeded";
   return response;
 }

@@ -46,16 +46,16 @@ std::string encodeTarget(std::string_view target) {
   return result;
 }
 
-// What a name or address cannot hold; a percent sign may have brought it in. It would end up in
-// request lines and Host fields.
-bool isHost(std::string_view host, bool bracketed) noexcept {
-  for (const char c : host) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f) return false;
-    if (std::string_view("<>\"\\^`{|}/?#@[]").find(c) != std::string_view::npos) return false;
-    if (!bracketed && (c == ':' || c == '%')) return false;
+// Where the first character stands that a name or address cannot hold, or npos; a percent sign may
+// have brought it in. It would end up in request lines and Host fields.
+size_t notInHost(std::string_view host, bool bracketed) noexcept {
+  for (size_t at = 0; at < host.size(); ++at) {
+    const auto byte = static_cast<unsigned char>(host[at]);
+    const bool colonOrZone = host[at] == ':' || host[at] == '%';
+    if (byte <= 0x20 || byte == 0x7f || (!bracketed && colonOrZone)) return at;
+    if (std::string_view("<>\"\\^`{|}/?#@[]").find(host[at]) != std::string_view::npos) return at;
   }
-  return true;
+  return std::string_view::npos;
 }
 
 void parseAuthority(std::string_view authority, std::string_view whole, Url& url) {
@@ -87,9 +87,9 @@ void parseAuthority(std::string_view authority, std::string_view whole, Url& url
     }
     url.port = static_cast<int>(*number);
   }
-  if (!isHost(url.host, bracketed)) {
-    base::fail(Code::kInvalidArgument, "parse {}: invalid character in host name",
-               base::quote(whole));
+  if (const size_t at = notInHost(url.host, bracketed); at != std::string::npos) {
+    base::fail(Code::kInvalidArgument, "parse {}: invalid character {} in host name",
+               base::quote(whole), base::quote(url.host.substr(at, 1)));
   }
 }
 

@@ -35,6 +35,8 @@ struct Fetched {
   if (error.word == "NAME_UNKNOWN")
     base::fail(Code::kNotFound, "repository {} not found: {}", reference.familiarName(),
                error.message());
+  // Docker answers 401 to wrong credentials, whereupon its command line asks for better ones, and
+  // on a pipe waits for ever. They are one more reason why access is denied.
   if (error.status == 401 || error.status == 403 || error.word == "DENIED") {
     base::fail(
         Code::kNotFound,

@@ -106,6 +106,8 @@ std::string Registries::login(const std::string& server, const Credentials& cred
   host = std::string(base::cut(host, '/').first);
   if (host.empty()) host = kHub;
   host = endpointOf(host);
+  base::within("unable to parse server address",
+               [&] { http::Url::parse(fmt::format("https://{}", host)); });
   const auto clients = impl_->current();
   Session session(clients, host, schemeFor(*clients, host), "", "", credentials);
   session.wantIdentity();
@@ -113,8 +115,8 @@ std::string Registries::login(const std::string& server, const Credentials& cred
   call.target = "/v2/";
   const auto answer = session.answered(call, stop);
   if (answer->status != 200) {
-    base::fail(answer->status == 401 ? base::Code::kUnauthorized : base::Code::kUnavailable,
-               "login attempt to {} failed with status: {} {}",
+    // Also for a 401, in Docker's way: that is kept for what a token service refuses.
+    base::fail(base::Code::kInternal, "login attempt to {} failed with status: {} {}",
                session.absolute(call.target, call.target), answer->status, answer->reason);
   }
   return session.identityToken();

@@ -127,7 +127,8 @@ class Registries {
                                                        const std::string& path,
                                                        const Credentials& credentials);
 
-  // GET /v2/ with the credentials. Returns an identity token, or "". kUnauthorized: refused.
+  // GET /v2/ with the credentials. Returns an identity token, or "". kUnauthorized: refused by a
+  // token service; kInternal: by the registry.
   std::string login(const std::string& server, const Credentials& credentials,
                     const base::StopToken& stop);
 
