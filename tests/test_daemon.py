@@ -293,6 +293,50 @@ def test_damaged_engine_id_is_refused(daemon, damaged):
     one.start()
 
 
+@pytest.mark.parametrize('lost', ['missing', 'empty', 'without tables'])
+def test_data_of_a_lost_database_is_kept(daemon, lost):
+    import sqlite3
+    from conftest import import_image
+    from lib import images
+    one = daemon()
+    import_image(one, images.busybox_tar(), 'busybox:latest', ['CMD ["sh"]'])
+    assert one.post('/containers/create?name=kept', {'Image': 'busybox', 'Cmd': ['true']}).status == 201
+    data = one.root + '/data'
+    one.stop()
+    right = {name: open(f'{data}/{name}', 'rb').read() for name in os.listdir(data) if name.startswith('state.db')}
+    for name in right:
+        os.remove(f'{data}/{name}')
+    if lost == 'empty':
+        open(data + '/state.db', 'wb').close()
+    elif lost == 'without tables':
+        with sqlite3.connect(data + '/state.db') as database:
+            database.execute('PRAGMA user_version = 1')
+        database.close()
+    places = ('overlay2/layers', 'overlay2/writable', 'containers', 'content/blobs/sha256')
+    before = [sorted(os.listdir(f'{data}/{place}')) for place in places]
+    assert all(before), before
+    one.wait = False
+    for _ in range(2):  # it goes on refusing
+        one.start()
+        assert one.process.wait(20) == 1 and f'{data}/state.db' in one.log(), one.log()
+        assert 'Restore state.db' in one.log() and f'remove {data}/engine-id' in one.log(), one.log()
+        assert [sorted(os.listdir(f'{data}/{place}')) for place in places] == before
+    one.wait = True
+    for name in os.listdir(data):
+        if name.startswith('state.db'):
+            os.remove(f'{data}/{name}')
+    for name, contents in right.items():
+        open(f'{data}/{name}', 'wb').write(contents)
+    one.start()
+    assert one.get('/containers/kept/json').json['State']['Status'] == 'created'
+    # Given up, by the remedy that it names.
+    one.stop()
+    os.remove(data + '/state.db')
+    os.remove(data + '/engine-id')
+    one.start()
+    assert one.get('/containers/json?all=1').json == []
+
+
 def test_daemon_has_defaults_for_its_containers(daemon):
     from conftest import import_image
     from lib import images

@@ -13,6 +13,7 @@
 #include "engine/container/shutdown.h"
 #include "engine/server/server.h"
 #include "engine/wiring/container_adapter.h"
+#include "engine/wiring/data_root.h"
 #include "engine/wiring/image_adapter.h"
 #include "engine/wiring/listeners.h"
 #include "engine/wiring/network_adapter.h"
@@ -21,7 +22,6 @@
 #include "engine/wiring/volume_adapter.h"
 #include "platform/base/error.h"
 #include "platform/base/fault.h"
-#include "platform/base/ids.h"
 #include "platform/base/log.h"
 #include "platform/base/scope_exit.h"
 #include "platform/base/strings.h"
@@ -49,26 +49,6 @@ sys::Fd lockRoot(const std::string& path, mode_t mode) {
   auto lock = sys::tryLock(directory.get(), "lock");
   if (!lock) base::fail(Code::kConflict, "{} is in use by another daemon", path);
   return std::move(*lock);
-}
-
-// Made once a data root; what tells this daemon's links, tables and cgroups from another's.
-std::string engineId(const std::string& dataRoot) {
-  const sys::Fd directory = sys::openAt(AT_FDCWD, dataRoot, O_RDONLY | O_DIRECTORY);
-  if (const auto known = sys::readFileIfExists(directory.get(), "engine-id", 128)) {
-    // It becomes part of the names of cgroups, links and tables.
-    const std::string id(base::trim(*known));
-    if (id.size() != 32 || id.find_first_not_of("0123456789abcdef") != std::string::npos) {
-      base::fail(
-          Code::kDataLoss,
-          "{}/engine-id is damaged: 32 hexadecimal digits expected. Restore it, or remove it "
-          "when none of its containers runs",
-          dataRoot);
-    }
-    return id;
-  }
-  const std::string id = base::randomHex(16);
-  sys::writeDurable(directory.get(), "engine-id", id + "\n", 0600);
-  return id;
 }
 
 snapshot::Options snapshotOptions(const Config& config) {
@@ -160,7 +140,8 @@ struct Daemon::Impl {
   const Config config;  // of the start
   LiveConfig live_config;
   sys::Fd dataLock, execLock;
-  std::string id;
+  const Identity identity;
+  const std::string& id = identity.id;
   std::string instance;
   sys::HostFacts host;
   store::Store store;
@@ -195,11 +176,11 @@ struct Daemon::Impl {
         live_config(config),
         dataLock(lockRoot(config.dataRoot, 0710)),
         execLock(lockRoot(config.execRoot, 0711)),
-        id(engineId(config.dataRoot)),
+        identity(engineIdentity(config.dataRoot)),
         instance(id.substr(0, 6)),
         host(sys::probeHost()),
         store(config.dataRoot),
-        events(store),
+        events(knownStore(store, config.dataRoot, identity)),
         snapshots(snapshot::makeSnapshotter(snapshotOptions(config), store)),
         content(config.dataRoot, store),
         images(image::Options{registryConfig(config), transfersOf(config),
