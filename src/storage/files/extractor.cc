@@ -24,6 +24,10 @@ using archive::TarEntry;
 namespace {
 
 constexpr std::uint64_t kWriteBackFrom = 1 << 20;
+constexpr auto kMaxNesting = 1000;  // as many as are packed again
+// Directories that no entry names: few bytes of a tar could ask for millions of them.
+constexpr std::uint64_t kMaxImplied = 100'000;    // and one an entry
+constexpr std::uint64_t kImpliedNames = 8 << 20;  // bytes of paths that are kept
 
 [[noreturn]] void failAt(std::string_view call, const std::string& path) {
   base::failErrno(errno, call, "/" + path);
@@ -71,11 +75,7 @@ Extractor::Extractor(int root, const UnpackOptions& options, archive::TarReader&
       options_(options),
       reader_(reader),
       recipe_(recipe),
-      tree_(root,
-            [this](const std::string& path) {
-              implied_.insert(path);
-              touch(path);
-            }),
+      tree_(root, [this](const std::string& path) { imply(path); }),
       umask_(currentUmask()) {}
 
 void Extractor::add(TarEntry& entry) {
@@ -83,6 +83,8 @@ void Extractor::add(TarEntry& entry) {
   const auto path = cleanName(entry.name);
   if (!path) refuse("{} is outside of the root of the archive", base::quote(entry.name));
   if (path->empty()) return addRoot(entry);
+  if (std::count(path->begin(), path->end(), '/') > kMaxNesting)
+    refuse("{:.100}…: directories are nested deeper than {}", base::quote(*path), kMaxNesting);
   if (options_.whiteouts != Whiteouts::kLiteral && addWhiteout(*path)) return;
   switch (entry.type) {
     case EntryType::kDirectory:
@@ -109,7 +111,33 @@ void Extractor::add(TarEntry& entry) {
 void Extractor::touch(const std::string& path) {
   if (options_.whiteouts != Whiteouts::kApply) return;
   std::string_view rest = path;
-  while (!rest.empty() && touched_.emplace(rest).second) rest = splitPath(rest).parent;
+  while (!rest.empty() && touched_.insert(markOf(rest)).second) rest = splitPath(rest).parent;
+}
+
+// Two hashes of different kinds: paths of one layer do not meet in both by chance.
+Extractor::Mark Extractor::markOf(std::string_view path) {
+  std::uint64_t other = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : path) other = (other ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return {std::hash<std::string_view>()(path), other};
+}
+
+// A directory that was made for want of an entry. Where there are more than can be remembered, the
+// layer is held to leave some to its parents, which is right at worst slowly.
+void Extractor::imply(const std::string& path) {
+  ++impliedCount_;
+  impliedNames_ += path.size();
+  if (impliedCount_ > kMaxImplied + reader_.entries() ||
+      impliedCount_ + reader_.entries() > options_.limits.entries ||
+      impliedNames_ > options_.limits.totalNameBytes) {
+    refuse("the archive needs too many directories that it has no entry for: {} with {} entries",
+           impliedCount_, reader_.entries());
+  }
+  if (impliedNames_ <= kImpliedNames) {
+    implied_.insert(path);
+  } else {
+    impliedMore_ = true;
+  }
+  touch(path);
 }
 
 Extractor::Place Extractor::place(const std::string& path) {
@@ -292,8 +320,7 @@ void Extractor::addNode(const std::string& path, const TarEntry& entry) {
 void Extractor::saveReplaced(const Place& at, const std::string& path,
                              const struct stat& existing) {
   if (recipe_ == nullptr) return;
-  if (options_.whiteouts == Whiteouts::kApply && !touched_.contains(path))
-    return;  // a parent's file
+  if (options_.whiteouts == Whiteouts::kApply && !touched(path)) return;  // a parent's file
   if (S_ISDIR(existing.st_mode)) return recipe_->abandon();
   if (!S_ISREG(existing.st_mode) || hardLinks_.erase(path) > 0) return;
   const sys::Fd fd = sys::openAt(at.parent, at.base, O_RDONLY | O_NOFOLLOW);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "platform/archive/recipe.h"
@@ -62,8 +63,17 @@ class Extractor {
                     const std::string& value);
   bool needsOwner(const Place& at, const archive::TarEntry& entry) const;
   void touch(const std::string& path);
+  bool touched(std::string_view path) const { return touched_.contains(markOf(path)); }
+  void imply(const std::string& path);
   void warn(std::string text);
   void note(std::vector<std::string>& list, const std::string& path);
+
+  // Stands for a path where many are kept.
+  using Mark = std::pair<std::uint64_t, std::uint64_t>;
+  struct MarkHash {
+    size_t operator()(const Mark& mark) const { return static_cast<size_t>(mark.first); }
+  };
+  static Mark markOf(std::string_view path);
 
   struct LateDirectory {
     std::string path;
@@ -79,12 +89,15 @@ class Extractor {
   archive::RecipeWriter* recipe_;
   Tree tree_;
   mode_t umask_;
-  bool forget_ = false;  // before the next entry the tree's cache starts anew
-  std::set<std::string> implied_;
+  bool forget_ = false;            // before the next entry the tree's cache starts anew
+  std::set<std::string> implied_;  // as far as kImpliedNames goes
+  bool impliedMore_ = false;
+  std::uint64_t impliedCount_ = 0;
+  std::uint64_t impliedNames_ = 0;  // bytes of the paths of all
   std::unordered_set<std::string>
       hardLinks_;  // paths whose contents another entry's recipe record tells
-  std::unordered_set<std::string>
-      touched_;  // kApply: what this layer made, with all directories above
+  // kApply: what this layer made, with all directories above.
+  std::unordered_set<Mark, MarkHash> touched_;
   std::vector<LateDirectory> directories_;
   std::vector<LateAttribute> lateAttributes_;
 };

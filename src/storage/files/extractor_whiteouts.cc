@@ -67,7 +67,7 @@ void Extractor::makeOpaque(const std::string& directory) {
 
 // Removes what the parents have at `path`; what this layer made stays.
 void Extractor::purge(int parent, const std::string& name, const std::string& path) {
-  if (!touched_.contains(path)) return sys::removeTree(parent, name);
+  if (!touched(path)) return sys::removeTree(parent, name);
   if (!S_ISDIR(sys::statAt(parent, name).st_mode)) return;
   const sys::Fd fd = sys::openAt(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   for (const auto& below : sys::listDir(fd.get())) purge(fd.get(), below, path + "/" + below);
@@ -134,7 +134,8 @@ void Extractor::finish() {
   }
   record.impliedDirectories.assign(implied_.begin(), implied_.end());
   if (record.impliedDirectories.size() > kListed) record.impliedDirectories.resize(kListed);
-  if (options_.whiteouts == Whiteouts::kOverlay && !implied_.empty()) record.leavesToParents = true;
+  if (options_.whiteouts == Whiteouts::kOverlay && (impliedMore_ || !implied_.empty()))
+    record.leavesToParents = true;
   std::sort(record.hardLinksBelow.begin(), record.hardLinksBelow.end());
   std::sort(record.whiteouts.begin(), record.whiteouts.end());
 }
