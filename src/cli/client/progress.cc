@@ -4,6 +4,7 @@
 #include <array>
 
 #include "platform/base/error.h"
+#include "platform/base/printable.h"
 #include "platform/base/time.h"
 #include "platform/base/units.h"
 
@@ -69,11 +70,15 @@ void ProgressDisplay::show(const json::Value& message) {
     throw base::Error(base::Code::kInternal, textOf(*detail, "message"));
   }
   if (message.find("error")) throw base::Error(base::Code::kInternal, textOf(message, "error"));
-  const std::string id = textOf(message, "id"), stream = textOf(message, "stream"),
-                    status = textOf(message, "status");
+  const std::string stream = textOf(message, "stream");
+  std::string id = textOf(message, "id"), status = textOf(message, "status");
   const json::Value* detail = message.find("progressDetail");
   const bool progress = detail && detail->isObject();
   const bool terminal = width_ > 0;
+  if (terminal) {
+    id = base::printable(id);
+    status = base::printable(status);
+  }
   const std::string bar = progress ? progressBar(*detail, width_ ? width_ : 200) : std::string();
   std::string out;
   size_t up = 0;

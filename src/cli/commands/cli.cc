@@ -8,6 +8,7 @@
 
 #include "cli/commands/command.h"
 #include "cli/commands/option_values.h"
+#include "platform/base/printable.h"
 #include "platform/base/strings.h"
 #include "platform/sys/check.h"
 
@@ -125,7 +126,9 @@ void Cli::flushQuietly() noexcept {
 
 void Cli::warn(std::string_view line) {
   flushQuietly();
-  writeAll(2, fmt::format("{}\n", line));
+  // What a registry or a container made of the text must not move the cursor.
+  const bool shown = ::isatty(2) == 1;
+  writeAll(2, fmt::format("{}\n", shown ? base::printable(line) : std::string(line)));
 }
 
 void Cli::writeError(std::string_view text) {

@@ -97,6 +97,8 @@ class Exchange {
 
   // `reused`: the connection served a request before.
   wire::ResponseHead receive(bool reused, std::string_view method) {
+    constexpr int kMostInterim = 5;  // as Go's
+    int interim = 0;
     size_t scanned = 0;
     for (;;) {
       const size_t end = wire::findHeadEnd(connection_.inbox(), scanned);
@@ -105,7 +107,10 @@ class Exchange {
         connection_.inbox().erase(0, end);
         scanned = 0;
         if (head.status >= 200 || head.status == 101) return head;
-        continue;  // 100 and its like: the answer follows
+        // 100 and its like: the answer follows.
+        if (++interim > kMostInterim)
+          base::fail(Code::kUnavailable, "http: too many 1xx informational responses");
+        continue;
       }
       if (connection_.inbox().size() > kMaxHead) {
         base::fail(Code::kUnavailable, "http: server sent too long a head");
@@ -119,7 +124,8 @@ class Exchange {
   bool sendPiece(std::string_view bytes, bool more) {
     try {
       connection_.write(bytes, wait_);
-      if (more) connection_.peek();
+      // What comes meanwhile may be no answer at all, and must not fill the memory.
+      if (more && connection_.inbox().size() <= kMaxHead) connection_.peek();
     } catch (const base::Error& error) {
       if (error.code() != Code::kUnavailable) throw;
       // The server may have answered and closed; if it has not, the reader reports the end.

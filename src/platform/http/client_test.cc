@@ -293,6 +293,38 @@ TEST(Client, InterimAnswersAreSkippedAndCutOnesAreErrors) {
   EXPECT_EQ(ask(), "until close");
 }
 
+TEST(Client, InterimAnswersThatDoNotEndAreAnError) {
+  ScriptedServer server([](int fd) {
+    readHead(fd);
+    for (int i = 0; i < 1000; ++i) say(fd, "HTTP/1.1 100 Continue\r\n\r\n");
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  Client client{ClientOptions()};
+  const base::Error error = errorOf([&] { client.send(request("GET", server.where, "/")); });
+  EXPECT_EQ(error.code(), Code::kUnavailable);
+  EXPECT_EQ(error.message(), "http: too many 1xx informational responses");
+}
+
+TEST(Client, StopTokenEndsAnAnswerThatNeverLetsItWait) {
+  ScriptedServer server([](int fd) {
+    readHead(fd);
+    say(fd, "HTTP/1.1 200 OK\r\n\r\n");
+    const std::string much(1 << 16, 'x');
+    while (::send(fd, much.data(), much.size(), MSG_NOSIGNAL) > 0) {
+    }
+  });
+  base::StopSource stop;
+  const base::Error error = errorOf([&] {
+    Client client{ClientOptions()};
+    const auto answer = client.send(request("GET", server.where, "/"), stop.token());
+    std::string piece(100, 0);
+    answer->read(piece);
+    stop.stop();
+    for (int i = 0; i < 10'000; ++i) answer->read(piece);
+  });
+  EXPECT_EQ(error.code(), Code::kCancelled);
+}
+
 TEST(Client, HttpProxyGetsTheAbsoluteFormAndItsCredentials) {
   std::string seen;
   ScriptedServer proxy([&](int fd) {

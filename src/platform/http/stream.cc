@@ -98,6 +98,7 @@ size_t ClientConnection::read(std::span<char> into, const Wait& wait) {
     return count;
   }
   for (;;) {
+    wait.stop.throwIfStopped();  // whoever never lets us wait is not read for ever
     const Stream::Progress progress = stream_->tryRead(into);
     if (progress.end) return 0;
     if (progress.bytes > 0) return progress.bytes;
@@ -108,6 +109,7 @@ size_t ClientConnection::read(std::span<char> into, const Wait& wait) {
 bool ClientConnection::fill(const Wait& wait) {
   const size_t had = inbox_.size();
   for (;;) {
+    wait.stop.throwIfStopped();
     if (!peek()) return false;
     if (inbox_.size() > had) return true;
     waitFor(stream_->fd(), POLLIN, wait);
@@ -124,6 +126,7 @@ bool ClientConnection::peek() {
 void ClientConnection::write(std::string_view bytes, const Wait& wait) {
   bool ended = false;
   while (!bytes.empty()) {
+    wait.stop.throwIfStopped();
     const Stream::Progress progress = stream_->tryWrite(bytes);
     bytes.remove_prefix(progress.bytes);
     if (progress.bytes > 0) continue;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "platform/base/log.h"
 #include "platform/base/strings.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t kMaxManifest = 4u << 20;  // the limit registries themselves use
 constexpr size_t kMaxTags = 100'000;
+constexpr int kMaxPagesInVain = 16;
 constexpr const char* kAccept =
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
@@ -121,16 +123,25 @@ std::unique_ptr<BlobReader> HttpRepository::blob(const base::Digest& digest, std
 
 std::vector<std::string> HttpRepository::tags(const base::StopToken& stop) {
   std::vector<std::string> all;
+  std::set<std::string> known;
+  int inVain = 0;  // pages in a row that brought nothing new
   std::string target = root_ + "/tags/list";
   while (!target.empty() && all.size() < kMaxTags) {
     Call call;
     call.target = target;
     const auto answer = session_->send(call, stop);
     const json::Value page = json::Value::parse(answer->readAll());
+    const size_t before = all.size();
     if (page["tags"].isArray()) {
       for (const json::Value& tag : page["tags"].asArray()) {
-        if (tag.isString()) all.push_back(tag.asString());
+        if (tag.isString() && known.insert(tag.asString()).second) all.push_back(tag.asString());
       }
+    }
+    inVain = all.size() > before ? 0 : inVain + 1;
+    if (inVain > kMaxPagesInVain) {
+      base::fail(base::Code::kUnavailable,
+                 "the list of tags of {} does not end: {} pages in a row have none that is new",
+                 name_, inVain);
     }
     const std::string next = nextLink(answer->headers.get("Link"));
     target = next.empty() ? "" : session_->absolute(target, next);

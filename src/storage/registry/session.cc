@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "platform/base/log.h"
+#include "platform/base/printable.h"
 #include "platform/base/strings.h"
 #include "platform/json/json.h"
 #include "platform/json/value.h"
@@ -39,6 +40,13 @@ base::Code codeOfStatus(int status) {
     default:
       return status >= 500 ? base::Code::kUnavailable : base::Code::kInternal;
   }
+}
+
+// A registry must not lead this process to what is not a registry: a socket of this host, say.
+void requireWeb(const http::Url& url, std::string_view what) {
+  if (url.scheme == "http" || url.scheme == "https") return;
+  base::fail(base::Code::kUnavailable, "{}: unsupported protocol scheme {}", what,
+             base::quote(url.scheme));
 }
 
 // "MANIFEST_UNKNOWN" -> "manifest unknown", as Docker prints it.
@@ -108,7 +116,8 @@ void throwRegistryError(http::ClientResponse& answer, const std::string& what) {
     word = "DENIED";
     message = "denied: requested access to the resource is denied";
   }
-  throw RegistryError(codeOfStatus(answer.status), message, answer.status, word,
+  // What comes from outside is shown on terminals.
+  throw RegistryError(codeOfStatus(answer.status), base::printable(message), answer.status, word,
                       retryAfterOf(answer.headers.get("Retry-After")));
 }
 
@@ -217,7 +226,9 @@ http::Url Session::urlOf(const std::string& target) const {
 }
 
 std::string Session::absolute(const std::string& target, const std::string& location) const {
-  const http::Url url = urlOf(target).resolve(location);
+  const http::Url from = urlOf(target);
+  const http::Url url = from.resolve(location);
+  requireWeb(url, "refusing to go on from " + from.origin());
   return url.str();
 }
 
@@ -279,6 +290,7 @@ std::unique_ptr<http::ClientResponse> Session::followed(
       base::fail(base::Code::kUnavailable, "stopped after {} redirects at {}", kMaxRedirects,
                  url.origin());
     http::Url target = url.resolve(location);
+    requireWeb(target, "refusing a redirect of " + url.origin());
     if (url.scheme == "https" && target.scheme != "https" &&
         !matchesInsecure(hostOf(target), clients_->config().insecure)) {
       base::fail(
@@ -444,6 +456,7 @@ std::string form(const std::vector<std::pair<std::string, std::string>>& pairs) 
 
 http::ClientRequest Session::tokenRequest(const Challenge& challenge) const {
   const http::Url realm = http::Url::parse(challenge.realm);
+  requireWeb(realm, "refusing the token service of " + host_);
   const bool show = !credentials_.empty() && mayShowCredentials(urlOf("/"), realm);
   if (!credentials_.empty() && !show) {
     base::log::warn("credentials not sent: the token service belongs to another party",
