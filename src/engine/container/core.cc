@@ -1,5 +1,7 @@
 #include "engine/container/core.h"
 
+#include "state/events/bounds.h"
+
 namespace container {
 
 events::Event containerEvent(const Record& record, std::string action,
@@ -8,7 +10,7 @@ events::Event containerEvent(const Record& record, std::string action,
   event.type = "container";
   event.action = std::move(action);
   event.actorId = record.id;
-  for (const auto& [key, value] : record.config.labels) event.attributes[key] = value;
+  events::addLabels(event, record.config.labels);
   event.attributes["image"] = record.imageName;
   event.attributes["name"] = record.name;
   for (const auto& [key, value] : extra) event.attributes[key] = value;

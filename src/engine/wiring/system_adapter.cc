@@ -4,7 +4,6 @@
 #include <poll.h>
 
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 
 #include "api/dockerapi/versions.h"
@@ -16,6 +15,7 @@
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
 #include "platform/sys/file.h"
+#include "state/events/bounds.h"
 
 namespace wiring {
 namespace {
@@ -78,44 +78,34 @@ void fillRegistries(dockerapi::Info& info, const Config& config) {
   info.registryConfig = std::move(registries);
 }
 
-// Events on their way from the bus's thread to a client's: the bus must never wait.
-class Inbox {
+// Tells a client's thread that there is something new on disk: the bus must never wait, and a
+// client that does not read must not fill the memory.
+class Bell {
  public:
-  static constexpr size_t kMost = 10'000;
-
-  bool put(const events::Event& event) {
+  void ring(std::int64_t seq) {
     const std::lock_guard lock(mutex_);
-    if (queue_.size() >= kMost) return false;  // resumed from disk by its number
-    queue_.push_back(event);
-    changed_.notify_all();
-    return true;
-  }
-  void wake() {
-    const std::lock_guard lock(mutex_);
+    rung_ = std::max(rung_, seq);
     changed_.notify_all();
   }
-  // nullopt: nothing until `until`, or stopped.
-  std::optional<events::Event> take(const base::StopToken& stop, base::Time until) {
+  // False: nothing after `seen` until `until`, or stopped.
+  bool wait(std::int64_t seen, const base::StopToken& stop, base::Time until) {
     std::unique_lock lock(mutex_);
-    while (queue_.empty() && !stop.stopped()) {
+    while (rung_ <= seen && !stop.stopped()) {
       if (until.zero()) {
         changed_.wait(lock);
       } else {
         const std::int64_t left = until.ns - base::Time::now().ns;
-        if (left <= 0) return std::nullopt;
+        if (left <= 0) return false;
         changed_.wait_for(lock, std::chrono::nanoseconds(left));
       }
     }
-    if (queue_.empty()) return std::nullopt;
-    events::Event event = std::move(queue_.front());
-    queue_.pop_front();
-    return event;
+    return !stop.stopped();
   }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<events::Event> queue_;
+  std::int64_t rung_ = 0;
 };
 
 }  // namespace
@@ -238,35 +228,32 @@ dockerapi::AuthenticateResponse SystemAdapter::login(const dockerapi::AuthConfig
 void SystemAdapter::events(const server::EventsRequest& request, const std::function<void()>& ready,
                            const std::function<void(const dockerapi::EventMessage&)>& each,
                            const base::StopToken& stop) {
-  // What is past comes from disk, up to the number at which listening begins.
-  auto inbox = std::make_shared<Inbox>();
+  auto bell = std::make_shared<Bell>();
   const std::int64_t from = core_.events.lastSeq();
-  auto subscription = core_.events.subscribe(
-      from, [inbox](const events::Event& event) { return inbox->put(event); });
-  const auto waker = stop.onStop([inbox] { inbox->wake(); });
+  const auto subscription = core_.events.subscribe(from, [bell](const events::Event& event) {
+    bell->ring(event.seq);
+    return true;
+  });
+  const auto waker = stop.onStop([bell] { bell->ring(0); });
   ready();
-  const bool replays = !request.since.zero() || !request.until.zero();
-  std::int64_t last = from;
-  if (replays) {
-    const base::Time until = request.until.zero() ? base::Time{INT64_MAX} : request.until;
-    for (const events::Event& event : core_.events.range(request.since, until)) {
-      if (event.seq <= from) each(messageOf(event));
-    }
+  if (!request.since.zero() || !request.until.zero()) {
+    events::Span past{.upTo = from, .since = request.since};
+    if (!request.until.zero()) past.until = request.until;
+    events::replay(core_.store, past, [&](const events::Event& event) {
+      each(messageOf(event));
+      return !stop.stopped();
+    });
   }
   if (!request.until.zero() && request.until <= base::Time::now()) return;
-  for (;;) {
-    const auto event = inbox->take(stop, request.until);
-    if (!event) return;
-    if (event->seq <= last) continue;
-    if (!request.until.zero() && event->time > request.until) return;
-    // A gap: the inbox was full once. The rest is on disk.
-    if (event->seq != last + 1) {
-      for (const events::Event& missed : core_.events.range({}, base::Time{INT64_MAX})) {
-        if (missed.seq > last && missed.seq < event->seq) each(messageOf(missed));
-      }
-    }
-    each(messageOf(*event));
-    last = event->seq;
+  std::int64_t last = from;
+  bool over = false;
+  while (!over && bell->wait(last, stop, request.until)) {
+    events::replay(core_.store, {.after = last}, [&](const events::Event& event) {
+      last = event.seq;
+      over = stop.stopped() || (!request.until.zero() && event.time > request.until);
+      if (!over) each(messageOf(event));
+      return !over;
+    });
   }
 }
 

@@ -10,14 +10,17 @@
 #include "platform/base/error.h"
 #include "platform/base/log.h"
 #include "platform/base/mutex.h"
+#include "state/events/bounds.h"
 
 namespace events {
 namespace {
 
 using EventPtr = std::shared_ptr<const Event>;
 
-// Events read from disk at once for a subscriber that starts in the past.
-constexpr int kCatchUpRows = 256;
+// Events read from disk at once.
+constexpr int kRowsAtOnce = 64;
+// Of actions and attributes on disk; what is newer than the last look comes on top.
+constexpr std::int64_t kMostBytes = 64 << 20, kBytesBetweenLooks = 8 << 20;
 
 const store::Schema kSchema{
     "events",
@@ -54,6 +57,15 @@ std::map<std::string, std::string> unpack(std::string_view packed) {
   return attributes;
 }
 
+void cut(std::string& text) {
+  if (text.size() <= kMostText) return;
+  constexpr std::string_view kRest = "…";
+  size_t end = kMostText - kRest.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // UTF-8
+  text.resize(end);
+  text += kRest;
+}
+
 Event eventOf(const store::Row& row) {
   Event event;
   event.seq = row.integer(0);
@@ -64,6 +76,18 @@ Event eventOf(const store::Row& row) {
   event.scope = row.text(5);
   event.attributes = unpack(row.text(6));
   return event;
+}
+
+std::vector<Event> some(store::Store& store, const Span& span) {
+  std::vector<Event> events;
+  store.read([&](store::Reader& reader) {
+    reader.query("SELECT " EVENT_COLUMNS
+                 " FROM event WHERE seq>?1 AND seq<=?2 AND time>=?3 AND time<?4"
+                 " ORDER BY seq LIMIT ?5",
+                 {span.after, span.upTo, span.since.ns, span.until.ns, std::int64_t{kRowsAtOnce}},
+                 [&](const store::Row& row) { events.push_back(eventOf(row)); });
+  });
+  return events;
 }
 
 struct Subscriber {
@@ -80,6 +104,9 @@ struct Bus::Impl : std::enable_shared_from_this<Bus::Impl> {
   store::Store& store;
   const std::int64_t keep;
 
+  // Bytes since the last look at their sum; of the writer thread. The first look is due at once.
+  std::int64_t written = kBytesBetweenLooks;
+
   base::Mutex mutex;
   base::Condition changed;   // for the dispatcher
   base::Condition finished;  // a callback returned
@@ -92,11 +119,14 @@ struct Bus::Impl : std::enable_shared_from_this<Bus::Impl> {
 
   void append(store::Transaction& transaction, Event event) {
     if (event.time.zero()) event.time = base::Time::now();
+    cut(event.action);
+    for (auto& [key, value] : event.attributes) cut(value);
+    const std::string attributes = pack(event.attributes);
     transaction.run(
         "INSERT INTO event(time,type,action,actor,scope,attributes) VALUES(?1,?2,?3,?4,?5,?6)",
-        {event.time.ns, event.type, event.action, event.actorId, event.scope,
-         pack(event.attributes)});
+        {event.time.ns, event.type, event.action, event.actorId, event.scope, attributes});
     event.seq = transaction.lastRowId();
+    grow(transaction, static_cast<std::int64_t>(event.action.size() + attributes.size()));
     // The newest is never deleted, so no number is given twice.
     const std::int64_t batch = std::max<std::int64_t>(keep / 10, 1);
     if (event.seq % batch == 0)
@@ -105,6 +135,18 @@ struct Bus::Impl : std::enable_shared_from_this<Bus::Impl> {
         [self = shared_from_this(), shared = std::make_shared<const Event>(std::move(event))] {
           self->committed(shared);
         });
+  }
+
+  // On the writer thread: drops the oldest where all together are too large, which is rarely so.
+  void grow(store::Transaction& transaction, std::int64_t bytes) {
+    written += bytes;
+    if (written < kBytesBetweenLooks) return;
+    written = 0;
+    transaction.run(
+        "DELETE FROM event WHERE seq<=(SELECT max(seq) FROM (SELECT seq,"
+        "sum(length(CAST(action AS BLOB))+length(CAST(attributes AS BLOB)))"
+        " OVER (ORDER BY seq DESC) AS total FROM event) WHERE total>?1)",
+        {kMostBytes});
   }
 
   // On the writer thread, after the commit.
@@ -151,21 +193,10 @@ struct Bus::Impl : std::enable_shared_from_this<Bus::Impl> {
     return more;
   }
 
-  std::vector<Event> behind(std::int64_t cursor, std::int64_t until) {
-    std::vector<Event> events;
-    store.read([&](store::Reader& reader) {
-      reader.query("SELECT " EVENT_COLUMNS
-                   " FROM event WHERE seq>?1 AND seq<=?2 ORDER BY seq LIMIT ?3",
-                   {cursor, until, std::int64_t{kCatchUpRows}},
-                   [&](const store::Row& row) { events.push_back(eventOf(row)); });
-    });
-    return events;
-  }
-
   // Brings one that lags up to `until`, from disk.
   void catchUp(const std::shared_ptr<Subscriber>& subscriber, std::int64_t until) {
     while (subscriber->cursor < until) {
-      const auto events = behind(subscriber->cursor, until);
+      const auto events = some(store, {.after = subscriber->cursor, .upTo = until});
       for (const Event& event : events) {
         if (!deliver(subscriber, event)) return;
       }
@@ -222,6 +253,28 @@ class Handle final : public Subscription {
 
 }  // namespace
 
+void addLabels(Event& event, const std::map<std::string, std::string>& labels) {
+  using Label = std::map<std::string, std::string>::const_pointer;
+  constexpr size_t kEach = 32;  // many tiny ones cost memory too
+  const auto size = [](Label label) {
+    return kEach + label->first.size() + std::min(label->second.size(), kMostText);
+  };
+  size_t total = 0;
+  std::vector<Label> all;
+  for (const auto& label : labels) {
+    all.push_back(&label);
+    total += size(&label);
+  }
+  if (total > kMostLabels)
+    std::stable_sort(all.begin(), all.end(), [&](Label a, Label b) { return size(a) < size(b); });
+  size_t left = kMostLabels;
+  for (const Label label : all) {
+    if (size(label) > left) break;
+    left -= size(label);
+    event.attributes[label->first] = label->second;
+  }
+}
+
 Bus::Bus(store::Store& store, std::int64_t keep) : impl_(std::make_shared<Impl>(store, keep)) {
   store.ensure(kSchema);
   store.read([&](store::Reader& reader) {
@@ -269,12 +322,23 @@ std::unique_ptr<Subscription> Bus::subscribe(std::int64_t afterSeq,
   return std::make_unique<Handle>([impl = impl_, subscriber] { impl->remove(subscriber.get()); });
 }
 
+void replay(store::Store& store, const Span& span, const std::function<bool(const Event&)>& each) {
+  Span rest = span;
+  for (;;) {
+    const auto events = some(store, rest);
+    for (const Event& event : events) {
+      if (!each(event)) return;
+    }
+    if (events.size() < kRowsAtOnce) return;
+    rest.after = events.back().seq;
+  }
+}
+
 std::vector<Event> Bus::range(base::Time since, base::Time until) {
   std::vector<Event> events;
-  impl_->store.read([&](store::Reader& reader) {
-    reader.query("SELECT " EVENT_COLUMNS " FROM event WHERE time>=?1 AND time<?2 ORDER BY seq",
-                 {since.ns, until.ns},
-                 [&](const store::Row& row) { events.push_back(eventOf(row)); });
+  replay(impl_->store, {.since = since, .until = until}, [&](const Event& event) {
+    events.push_back(event);
+    return true;
   });
   return events;
 }

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "platform/base/error.h"
+#include "state/events/bounds.h"
 
 namespace {
 
@@ -41,6 +42,15 @@ class EventsTest : public testing::Test {
   }
   void append(Bus& bus, int from, int to) {
     for (int i = from; i <= to; ++i) append(bus, std::to_string(i));
+  }
+
+  std::vector<Event> all(const events::Span& span = {}) {
+    std::vector<Event> found;
+    events::replay(*store_, span, [&](const Event& e) {
+      found.push_back(e);
+      return true;
+    });
+    return found;
   }
 
   std::string path_;
@@ -87,27 +97,29 @@ TEST_F(EventsTest, EverythingAnEventSaysIsKeptAlsoOverARestart) {
   store_ = std::make_unique<store::Store>(path_);
   Bus bus(*store_);
   EXPECT_EQ(bus.lastSeq(), 1);
-  const auto all = bus.range(before, {INT64_MAX});
-  ASSERT_EQ(all.size(), 1u);
-  EXPECT_EQ(all[0].seq, 1);
-  EXPECT_EQ(all[0].type, "container");
-  EXPECT_EQ(all[0].action, "create");
-  EXPECT_EQ(all[0].actorId, "id");
-  EXPECT_EQ(all[0].scope, "local");
-  EXPECT_EQ(all[0].attributes, event("").attributes);
-  EXPECT_GE(all[0].time, before);
-  EXPECT_LE(all[0].time, base::Time::now());
+  const auto kept = all({.since = before});
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].seq, 1);
+  EXPECT_EQ(kept[0].type, "container");
+  EXPECT_EQ(kept[0].action, "create");
+  EXPECT_EQ(kept[0].actorId, "id");
+  EXPECT_EQ(kept[0].scope, "local");
+  EXPECT_EQ(kept[0].attributes, event("").attributes);
+  EXPECT_GE(kept[0].time, before);
+  EXPECT_LE(kept[0].time, base::Time::now());
 }
 
-TEST_F(EventsTest, RangeIsHalfOpen) {
+TEST_F(EventsTest, SpanOfTimeIsHalfOpen) {
   Bus bus(*store_);
   for (int i = 1; i <= 5; ++i) {
     Event e = event(std::to_string(i));
     e.time = base::Time::fromUnix(i);
     store_->write(Durability::kLazy, [&](store::Transaction& t) { bus.append(t, e); });
   }
-  expectRun(bus.range(base::Time::fromUnix(2), base::Time::fromUnix(4)), 2, 3);
-  EXPECT_TRUE(bus.range(base::Time::fromUnix(6), base::Time::fromUnix(9)).empty());
+  const auto from = [](std::int64_t seconds) { return base::Time::fromUnix(seconds); };
+  expectRun(all({.since = from(2), .until = from(4)}), 2, 3);
+  expectRun(all({.after = 1, .upTo = 4}), 2, 4);
+  EXPECT_TRUE(all({.since = from(6), .until = from(9)}).empty());
 }
 
 TEST_F(EventsTest, AChangeThatFailedHasNoEventAndLeavesNoGap) {
@@ -231,7 +243,7 @@ TEST_F(EventsTest, ASubscriptionMayOutliveTheBus) {
 TEST_F(EventsTest, OldOnesAreDroppedInBatchesNewOnesAreKept) {
   Bus bus(*store_, 100);
   append(bus, 1, 1234);
-  const auto left = bus.range({0}, {INT64_MAX});
+  const auto left = all();
   EXPECT_GE(left.size(), 100u);
   EXPECT_LE(left.size(), 110u);
   EXPECT_EQ(left.back().seq, 1234);
@@ -239,6 +251,69 @@ TEST_F(EventsTest, OldOnesAreDroppedInBatchesNewOnesAreKept) {
   const auto subscription =
       bus.subscribe(5, std::ref(ear));  // what is gone is gone, what is there comes
   expectRun(ear.waitFor(left.size()), left.front().seq, 1234);
+}
+
+TEST_F(EventsTest, ReplayReadsAFewAtATimeAndEndsWhenTold) {
+  Bus bus(*store_);
+  append(bus, 1, 1000);
+  expectRun(all(), 1, 1000);
+  std::int64_t seen = 0;
+  events::replay(*store_, {.after = 100}, [&](const Event& e) {
+    seen = e.seq;
+    append(bus, "meanwhile");  // nothing is held while it is told
+    return seen < 300;
+  });
+  EXPECT_EQ(seen, 300);
+}
+
+TEST_F(EventsTest, LongTextsAreCutBetweenCharacters) {
+  Bus bus(*store_);
+  Event e = event("exec_create: sh");
+  e.attributes["note"] = std::string(events::kMostText, 'x');
+  store_->write(Durability::kLazy, [&](store::Transaction& t) { bus.append(t, e); });
+  for (int i = 0; i < 1'000'000; ++i) e.action += "ä";
+  e.attributes["note"] += "y";
+  store_->write(Durability::kLazy, [&](store::Transaction& t) { bus.append(t, e); });
+  const auto kept = all();
+  EXPECT_EQ(kept[0].action, "exec_create: sh");
+  EXPECT_EQ(kept[0].attributes.at("note"), std::string(events::kMostText, 'x'));
+  EXPECT_LE(kept[1].action.size(), events::kMostText);
+  EXPECT_GT(kept[1].action.size(), events::kMostText - 8);
+  EXPECT_TRUE(kept[1].action.starts_with("exec_create: shää")) << kept[1].action.substr(0, 40);
+  EXPECT_TRUE(kept[1].action.ends_with("ä…"));
+  EXPECT_EQ(kept[1].attributes.at("note"), std::string(events::kMostText - 3, 'x') + "…");
+}
+
+TEST_F(EventsTest, ShortLabelsAreKeptWhereAllAreTooMany) {
+  Event few = event("create");
+  const std::map<std::string, std::string> usual = {{"com.docker.compose.project", "shop"},
+                                                    {"built", std::string(12'000, 'b')}};
+  events::addLabels(few, usual);
+  EXPECT_EQ(few.attributes.at("built").size(), 12'000u);
+  EXPECT_EQ(few.attributes.at("name"), "web");
+  Event many = event("create");
+  std::map<std::string, std::string> labels = usual;
+  for (int i = 0; i < 100'000; ++i)
+    labels["a.long.name.of.no.use." + std::to_string(i)] = std::string(70, 'x');
+  events::addLabels(many, labels);
+  EXPECT_EQ(many.attributes.at("com.docker.compose.project"), "shop");
+  EXPECT_FALSE(many.attributes.contains("built"));
+  EXPECT_GT(many.attributes.size(), 50u);
+  EXPECT_LT(many.attributes.size(), 1000u);
+}
+
+TEST_F(EventsTest, ManyLargeOnesAreDroppedBeforeTheirNumberIsReached) {
+  Bus bus(*store_);
+  Event large = event("large");
+  for (int i = 0; i < 100; ++i)
+    large.attributes["k" + std::to_string(i)] = std::string(events::kMostText, 'x');
+  store_->write(Durability::kLazy, [&](store::Transaction& t) {
+    for (int i = 0; i < 250; ++i) bus.append(t, large);
+  });
+  const auto left = all({.upTo = 250});
+  EXPECT_GT(left.size(), 100u);
+  EXPECT_LT(left.size(), 200u);
+  EXPECT_EQ(left.back().seq, 250);
 }
 
 }  // namespace
