@@ -1,7 +1,10 @@
 #include "engine/container/merge.h"
 
-#include <algorithm>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
 
+#include "engine/container/mounts.h"
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
 
@@ -16,26 +19,31 @@ std::string_view nameOf(std::string_view variable) {
 
 std::vector<std::string> mergeEnvironment(const std::vector<std::string>& base,
                                           const std::vector<std::string>& more) {
-  std::vector<std::string> merged = base;
+  std::vector<std::optional<std::string>> merged(base.begin(), base.end());  // nullopt: removed
+  std::unordered_map<std::string_view, size_t> places;
+  for (size_t i = 0; i < base.size(); ++i) places.emplace(nameOf(base[i]), i);
   for (const std::string& variable : more) {
-    const auto same = std::find_if(merged.begin(), merged.end(), [&](const std::string& m) {
-      return nameOf(m) == nameOf(variable);
-    });
-    const bool removes = variable.find('=') == std::string::npos;
-    if (removes) {
-      if (same != merged.end()) merged.erase(same);
-    } else if (same != merged.end()) {
-      *same = variable;
-    } else {
-      merged.push_back(variable);
+    const auto [place, fresh] = places.try_emplace(nameOf(variable), merged.size());
+    if (fresh) merged.emplace_back();
+    merged[place->second] = variable;
+    if (variable.find('=') == std::string::npos) {
+      merged[place->second].reset();
+      places.erase(place);
     }
   }
-  return merged;
+  std::vector<std::string> result;
+  for (auto& variable : merged) {
+    if (variable) result.push_back(std::move(*variable));
+  }
+  return result;
 }
 
 void mergeImage(dockerapi::Config& config, const ImageDefaults& image) {
   if (config.user.empty()) config.user = image.user;
-  if (config.workingDir.empty()) config.workingDir = image.workingDir;
+  // A relative one is of an image, and below the root there.
+  if (config.workingDir.empty() && !image.workingDir.empty())
+    config.workingDir =
+        image.workingDir.starts_with('/') ? image.workingDir : cleanPath("/" + image.workingDir);
   if (config.stopSignal.empty()) config.stopSignal = image.stopSignal;
   if (config.shell.empty() && !image.shell.empty())
     static_cast<json::List<std::string>&>(config.shell) = image.shell;
@@ -45,11 +53,10 @@ void mergeImage(dockerapi::Config& config, const ImageDefaults& image) {
   // The request's variables come first, as Docker orders them, then those of the image that it does
   // not name.
   std::vector<std::string> env(config.env.begin(), config.env.end());
+  std::unordered_set<std::string_view> named;
+  for (const std::string& variable : config.env) named.insert(nameOf(variable));
   for (const std::string& variable : image.env) {
-    const bool named = std::any_of(config.env.begin(), config.env.end(), [&](const std::string& m) {
-      return nameOf(m) == nameOf(variable);
-    });
-    if (!named) env.push_back(variable);
+    if (!named.contains(nameOf(variable))) env.push_back(variable);
   }
   if (!env.empty()) config.env = env;
   if (config.entrypoint.empty()) {

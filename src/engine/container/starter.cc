@@ -250,7 +250,11 @@ task::LogPlan logPlanOf(const Core& core, const Record& record) {
   plan.fileName = record.id + "-json.log";
   for (const auto& [key, value] : record.hostConfig.logConfig.config) {
     if (key == "max-size") plan.maxSize = value == "-1" ? 0 : base::parseRamBytes(value);
-    if (key == "max-file") plan.maxFiles = static_cast<int>(base::parseInt(value).value_or(1));
+    if (key == "max-file") {
+      // Records of earlier versions may say any number.
+      const std::int64_t files = base::parseInt(value).value_or(1);
+      plan.maxFiles = static_cast<int>(std::clamp<std::int64_t>(files, 1, 1000));
+    }
   }
   return plan;
 }

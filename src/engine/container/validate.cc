@@ -7,6 +7,7 @@
 #include "engine/container/kernel_limits.h"
 #include "platform/base/error.h"
 #include "platform/base/strings.h"
+#include "platform/base/units.h"
 
 namespace container {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 using base::Code;
 
 constexpr std::int64_t kLeastMemory = 6 << 20;
+constexpr std::int64_t kMostLogFiles = 1000;  // each costs a rename at every rotation
 
 void refuseIf(bool set, const char* field) {
   if (set) base::fail(Code::kNotImplemented, "{} is not implemented", field);
@@ -130,10 +132,32 @@ void checkLog(const dockerapi::LogConfig& log) {
     }
     if (key != "max-size" && key != "max-file")
       base::fail(Code::kInvalidArgument, "unknown log opt '{}' for json-file log driver", key);
-    if (key == "max-file" && base::parseInt(value).value_or(0) < 1) {
-      base::fail(Code::kInvalidArgument, "max-file cannot be less than 1");
-    }
+    if (key == "max-size" && value != "-1" && base::parseRamBytes(value) <= 0)
+      base::fail(Code::kInvalidArgument, "max-size must be a positive number");
+    if (key != "max-file") continue;
+    const auto files = base::parseInt(value);
+    if (!files) base::fail(Code::kInvalidArgument, "max-file is no number: {}", base::quote(value));
+    if (*files < 1) base::fail(Code::kInvalidArgument, "max-file cannot be less than 1");
+    if (*files > kMostLogFiles)
+      base::fail(Code::kInvalidArgument, "max-file cannot be more than {}", kMostLogFiles);
   }
+}
+
+// What no execve(2) takes is refused before anything is made of it.
+void checkProgramSize(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& environment) {
+  constexpr size_t kMost = 6 << 20;  // the kernel's, with any limit of the stack (execve(2))
+  const auto sizeOf = [](const std::vector<std::string>& strings) {
+    size_t size = 0;
+    for (const std::string& text : strings) size += text.size() + 1 + sizeof(char*);
+    return size;
+  };
+  const size_t size = sizeOf(arguments) + sizeOf(environment);
+  if (size <= kMost) return;
+  base::fail(Code::kInvalidArgument,
+             "argument list too long: command and environment need {} bytes, and no program can be "
+             "given more than {}",
+             size, kMost);
 }
 
 void checkModes(const dockerapi::Config& config, const dockerapi::HostConfig& h) {
@@ -357,6 +381,7 @@ std::vector<std::string> validate(dockerapi::Config& config, dockerapi::HostConf
                "the working directory '{}' is invalid, it needs to be an absolute path",
                config.workingDir);
   }
+  checkProgramSize(config.cmd, config.env);
   for (const std::string& variable : config.env) {
     if (variable.empty() || variable.front() == '=')
       base::fail(Code::kInvalidArgument, "invalid environment variable: {}", variable);

@@ -44,6 +44,16 @@ std::int64_t cutTornRecord(int fd, std::int64_t size) noexcept {
   return end;
 }
 
+// The cost of a rotation is one rename a file kept: where they are many, one is full with some
+// bytes for each of them at the earliest, however small it is asked to be.
+std::int64_t fullAt(const Config& config) noexcept {
+  constexpr std::uint32_t kFewFiles = 16;
+  constexpr std::int64_t kBytesAFile = 256;
+  if (config.maxFiles <= kFewFiles || config.maxSize <= 0) return config.maxSize;
+  const std::int64_t least = kBytesAFile * config.maxFiles;
+  return config.maxSize > least ? config.maxSize : least;
+}
+
 }  // namespace
 
 int Writer::open(const Config& config) noexcept {
@@ -83,7 +93,7 @@ int Writer::adopt(int fd) noexcept {
   fd_ = fd;
   position_.offset = static_cast<std::uint64_t>(cutTornRecord(fd, st.st_size));
   position_.inode = st.st_ino;
-  rotate_at_ = config_.maxSize;
+  rotate_at_ = fullAt(config_);
   publish();
   return 0;
 }
@@ -199,7 +209,7 @@ void Writer::flush() noexcept {
     // Somebody truncated the file, as administrators do: what follows is a new file to readers.
     ++position_.generation;
     position_.offset = static_cast<std::uint64_t>(end);
-    rotate_at_ = config_.maxSize;
+    rotate_at_ = fullAt(config_);
   } else {
     position_.offset = expected;
   }
@@ -214,7 +224,7 @@ void Writer::rotateIfFull() noexcept {
   flush();
   if (static_cast<std::int64_t>(position_.offset) < rotate_at_) return;
   // A disk that refuses a new file is not asked again for every record.
-  if (!rotate()) rotate_at_ = static_cast<std::int64_t>(position_.offset) + config_.maxSize / 4 + 1;
+  if (!rotate()) rotate_at_ = static_cast<std::int64_t>(position_.offset) + fullAt(config_) / 4 + 1;
 }
 
 const char* Writer::nameOf(std::uint32_t index, const char* suffix) noexcept {

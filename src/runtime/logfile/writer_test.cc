@@ -152,6 +152,20 @@ TEST_F(WriterTest, CompressedFilesMoveAlong) {
   EXPECT_FALSE(exists("log.4.gz"));
 }
 
+TEST_F(WriterTest, ManyTinyFilesAreNotMovedForEveryRecord) {
+  Config rotating = config();
+  rotating.maxSize = 1;
+  rotating.maxFiles = 1000;
+  ASSERT_EQ(writer_.open(rotating), 0);
+  const auto generation = writer_.position().generation;
+  for (int i = 0; i < 10'000; ++i) put("x\n");
+  writer_.flush();
+  const std::uint64_t rotations = writer_.position().generation - generation;
+  EXPECT_GE(rotations, 1u);
+  EXPECT_LE(rotations, 10'000u * 80 / 256'000 + 1);
+  EXPECT_TRUE(exists("log.1"));
+}
+
 TEST_F(WriterTest, OneFileIsReplacedAndReadersOfTheOldOneFinish) {
   Config rotating = config();
   rotating.maxSize = 100;
