@@ -117,6 +117,7 @@ void Lifecycle::onExit(const task::Exit& exit) {
 void Lifecycle::handleExit(const task::Exit& exit) {
   const auto turn = core_.strands.enter(exit.id);
   const View view = core_.records.find(exit.id);
+  if (!view && setAside(core_).contains(exit.id)) return;  // for when it is repaired
   if (!view || !view->running()) {
     core_.tasks.forget(exit.id);
     return;

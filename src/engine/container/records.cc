@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "platform/base/error.h"
+#include "platform/base/log.h"
 
 namespace container {
 namespace {
@@ -23,11 +24,17 @@ Records::Records(store::Store& store) {
   store.ensure(kSchema);
   store.read([&](store::Reader& reader) {
     reader.query("SELECT id, record FROM container", {}, [&](const store::Row& row) {
+      const std::string id = row.text(0);
       try {
-        publish(std::make_shared<const Record>(decode(row.text(1))));
+        Record record = decode(row.text(1));
+        if (record.id != id)
+          base::fail(base::Code::kDataLoss, "it is of container \"{}\"", record.id);
+        publish(std::make_shared<const Record>(std::move(record)));
       } catch (const base::Error& error) {
-        base::fail(base::Code::kDataLoss, "container {}: its record cannot be read: {}",
-                   row.text(0), error.message());
+        base::log::error(
+            "a container is not served: its record in state.db is damaged; repair the row or "
+            "delete it, then start the daemon again",
+            {{"container", id}, {"error", error.message()}});
       }
     });
   });

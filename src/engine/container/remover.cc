@@ -49,11 +49,15 @@ void sweepCgroups(Core& core) {
   for (const View& view : core.records.all()) {
     if (view->running()) keep.push_back(view->id);
   }
+  for (const std::string& id : setAside(core)) keep.push_back(id);
   cgroup::sweep(core.cgroups, core.settings.cgroupParent, keep);
 }
 
 void sweepDirectories(Core& core) {
-  const auto owned = [&](const std::string& id) { return core.records.find(id) != nullptr; };
+  const std::set<std::string> damaged = setAside(core);
+  const auto owned = [&](const std::string& id) {
+    return core.records.find(id) != nullptr || damaged.contains(id);
+  };
   core.snapshots.retainWritables(owned);
   for (const std::string& name : sys::listDir(core.containers.get())) {
     if (!owned(name)) removeDirectory(core, name);
@@ -87,6 +91,16 @@ void removeContainer(Core& core, const View& view, bool volumes) {
   core.snapshots.removeWritable(view->id);
   if (volumes) removeAnonymousVolumes(core, *view);
   removeDirectory(core, view->id);
+}
+
+std::set<std::string> setAside(const Core& core) {
+  std::set<std::string> ids;
+  core.store.read([&](store::Reader& reader) {
+    reader.query("SELECT id FROM container", {},
+                 [&](const store::Row& row) { ids.insert(row.text(0)); });
+  });
+  std::erase_if(ids, [&](const std::string& id) { return core.records.find(id) != nullptr; });
+  return ids;
 }
 
 void sweepLeftovers(Core& core) {

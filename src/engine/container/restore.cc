@@ -2,6 +2,7 @@
 // the kernel, then the records.
 #include <functional>
 #include <map>
+#include <set>
 
 #include "engine/container/lifecycle.h"
 #include "engine/container/remover.h"
@@ -54,9 +55,10 @@ void Lifecycle::restore(std::vector<task::Recovered> found) {
   for (task::Recovered& one : found) recovered.emplace(one.id, std::move(one));
   base::faultPoint("restore.tasks");
   // Tasks without a record: their create was never acknowledged, or their removal was.
+  const std::set<std::string> damaged = setAside(core_);
   for (const auto& entry : recovered) {
     const task::Recovered& one = entry.second;
-    if (core_.records.find(one.id)) continue;
+    if (core_.records.find(one.id) || damaged.contains(one.id)) continue;
     base::log::warn("a process belongs to no container: killed", {{"container", one.id}});
     attempt(one.id, "kill", [&] {
       core_.tasks.killAll(one.id);

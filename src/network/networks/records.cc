@@ -1,5 +1,11 @@
 #include "network/networks/records.h"
 
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "platform/base/error.h"
+#include "platform/base/log.h"
 #include "platform/json/json.h"
 
 namespace networks {
@@ -74,12 +80,25 @@ constexpr auto jsonFields(const MemberRecord*) {
 
 namespace {
 
+// What is damaged is left where it is, for repair.
 template <class Record>
-std::vector<Record> load(store::Store& store, std::string_view sql) {
+std::vector<Record> load(store::Store& store, std::string_view what, std::string_view sql,
+                         const std::function<std::string(const Record&)>& keyOf) {
   std::vector<Record> records;
   store.read([&](store::Reader& reader) {
     reader.query(sql, {}, [&](const store::Row& row) {
-      records.push_back(json::parse<Record>(row.text(0)));
+      try {
+        Record record = json::parse<Record>(row.text(1));
+        if (keyOf(record) != row.text(0))
+          base::fail(base::Code::kDataLoss, "it is of \"{}\"", keyOf(record));
+        records.push_back(std::move(record));
+      } catch (const base::Error& error) {
+        base::log::error(
+            "a row of state.db is damaged and set aside; repair or delete it, then start the "
+            "daemon "
+            "again",
+            {{"row", fmt::format("{} {}", what, row.text(0))}, {"error", error.message()}});
+      }
     });
   });
   return records;
@@ -96,14 +115,22 @@ Records::Records(store::Store& store) : store_(store) {
 }
 
 std::vector<NetworkRecord> Records::networks() {
-  return load<NetworkRecord>(store_, "SELECT record FROM network ORDER BY id");
+  return load<NetworkRecord>(store_, "network", "SELECT id, record FROM network ORDER BY id",
+                             [](const NetworkRecord& record) { return record.network.id; });
 }
 
 std::vector<MemberRecord> Records::members() {
-  return load<MemberRecord>(store_, "SELECT record FROM network_member ORDER BY container");
+  return load<MemberRecord>(store_, "network_member",
+                            "SELECT container, record FROM network_member ORDER BY container",
+                            [](const MemberRecord& record) { return record.id; });
 }
 
 void Records::put(store::Transaction& transaction, const NetworkRecord& record) {
+  // What the row of one that was damaged said can be made again.
+  if (record.network.predefined) {
+    transaction.run("DELETE FROM network WHERE name = ? AND id != ?",
+                    {record.network.spec.name, record.network.id});
+  }
   transaction.run(
       "INSERT INTO network (id, name, record) VALUES (?, ?, ?) "
       "ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record",

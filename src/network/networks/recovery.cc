@@ -63,17 +63,22 @@ Networks::Impl::~Impl() {
 void Networks::Impl::loadNetworks() {
   base::Lock lock(mutex);
   for (NetworkRecord& record : records.networks()) {
-    NetworkState state{.record = std::move(record)};
-    if (state.isBridge()) {
-      state.settings = readSettings(state.network().spec);
-      const IpamConfig& config = state.network().spec.ipam.at(0);
-      std::vector<std::string> auxiliary;
-      for (const auto& [name, address] : config.auxAddresses) auxiliary.push_back(address);
-      state.pool.emplace(
-          ipam::planSubnet(config.subnet, config.ipRange, config.gateway, auxiliary));
+    const std::string id = record.network.id;
+    try {
+      NetworkState state{.record = std::move(record)};
+      if (state.isBridge()) {
+        state.settings = readSettings(state.network().spec);
+        const IpamConfig& config = state.network().spec.ipam.at(0);
+        std::vector<std::string> auxiliary;
+        for (const auto& [name, address] : config.auxAddresses) auxiliary.push_back(address);
+        state.pool.emplace(
+            ipam::planSubnet(config.subnet, config.ipRange, config.gateway, auxiliary));
+      }
+      networks.emplace(id, std::move(state));
+    } catch (const std::exception& error) {
+      base::log::error("a network is not served: its row in state.db is damaged",
+                       {{"network", id}, {"error", error.what()}});
     }
-    const std::string id = state.network().id;
-    networks.emplace(id, std::move(state));
   }
 }
 
