@@ -141,6 +141,50 @@ def test_always_restarts_until_it_is_stopped(docker, eventually):
         docker('rm', '-f', 'forever')
 
 
+def test_restart_of_a_container_with_rm_keeps_it(docker, eventually):
+    docker('run', '-d', '--rm', '--name', 'brief', 'busybox', 'sleep', '1000')
+    before = docker.inspect('brief')
+    assert docker('restart', '-t', '0', 'brief').code == 0
+    after = docker.inspect('brief')
+    assert after['State']['Running'] and after['Id'] == before['Id'] and after['State']['StartedAt'] > before['State']['StartedAt']
+    assert after['HostConfig']['AutoRemove']
+    docker('stop', '-t', '0', 'brief')
+    eventually(lambda: docker('inspect', 'brief', check=False).code != 0, what='the removal after its end')
+
+
+def signalled(docker, eventually, name, policy, *flags):
+    """Ends the container by a signal of a user's; the restart that follows, or None after a while."""
+    script = 'trap "exit 3" USR1; echo ready; while :; do sleep 0.05; done'
+    docker('run', '-d', '--name', name, '--restart', policy, *flags, 'busybox', 'sh', '-c', script)
+    eventually(lambda: 'ready' in docker.out('logs', name))
+    docker('kill', '-s', 'USR1', name)
+    eventually(lambda: docker.inspect(name)['State']['Status'] != 'running' or docker.inspect(name)['RestartCount'], what='the end by USR1')
+    time.sleep(1)
+    shown = docker.inspect(name)
+    docker('rm', '-f', name)
+    return shown['RestartCount'], shown['State']['Status'], shown['State']['ExitCode']
+
+
+def test_any_kill_counts_as_a_stop_unless_the_container_names_its_signal(docker, eventually):
+    assert signalled(docker, eventually, 'k1', 'always') == (0, 'exited', 3)
+    assert signalled(docker, eventually, 'k2', 'on-failure') == (0, 'exited', 3)
+    assert signalled(docker, eventually, 'k3', 'always', '--stop-signal', 'TERM') == (1, 'running', 0)
+    assert signalled(docker, eventually, 'k4', 'on-failure', '--stop-signal', 'TERM') == (1, 'running', 0)
+    assert signalled(docker, eventually, 'k5', 'unless-stopped', '--stop-signal', 'TERM') == (0, 'exited', 3)
+    assert signalled(docker, eventually, 'k6', 'always', '--stop-signal', 'USR1') == (0, 'exited', 3)
+
+
+def test_kill_of_a_paused_container_lets_it_hear(docker, eventually):
+    script = 'trap "echo heard" USR1; echo ready; while :; do sleep 0.05; done'
+    docker('run', '-d', '--name', 'frozen', 'busybox', 'sh', '-c', script)
+    eventually(lambda: 'ready' in docker.out('logs', 'frozen'))
+    docker('pause', 'frozen')
+    docker('kill', '-s', 'USR1', 'frozen')
+    eventually(lambda: 'heard' in docker.out('logs', 'frozen'), what='the signal')
+    assert docker.inspect('frozen')['State']['Status'] == 'running'
+    docker('rm', '-f', 'frozen')
+
+
 def test_logs_tail_since_timestamps_and_follow(docker):
     docker('run', '--name', 'log', 'busybox', 'sh', '-c', 'for i in 1 2 3 4 5; do echo line $i; done; echo err >&2')
     try:

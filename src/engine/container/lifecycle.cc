@@ -10,6 +10,7 @@
 #include "platform/base/fault.h"
 #include "platform/base/ids.h"
 #include "platform/base/log.h"
+#include "platform/base/scope_exit.h"
 
 namespace container {
 namespace {
@@ -46,6 +47,18 @@ View withPeerById(const Core& core, const View& view) {
   return std::make_shared<const Record>(std::move(record));
 }
 
+// Until the next start no policy restarts it.
+void stopForGood(Record& record) {
+  record.state.stoppedByUser = record.state.restartCancelled = true;
+}
+
+// Whether a user who sends `signal` wants it to end. Docker's rule: any signal means so unless the
+// container names the one that stops it.
+bool endsPolicy(const Record& record, int signal) {
+  const std::string& stop = record.config.stopSignal;
+  return stop.empty() || signal == SIGKILL || signal == parseSignal(stop);
+}
+
 }  // namespace
 
 Lifecycle::Lifecycle(Core& core, Attachers& attachers) : core_(core), attachers_(attachers) {}
@@ -61,7 +74,7 @@ void Lifecycle::start(const std::string& reference) {
   Record fresh = *view;
   fresh.state.restartCount = 0;
   fresh.state.restartDelayNs = 0;
-  fresh.state.stoppedByUser = false;
+  fresh.state.stoppedByUser = fresh.state.restartCancelled = false;
   startInStrand(std::make_shared<const Record>(std::move(fresh)));
 }
 
@@ -130,10 +143,10 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
   const auto networkRows = releaseWithin(core_, *view);
   Record record = *view;
   State& state = record.state;
-  const auto decision = decideRestart(record.hostConfig.restartPolicy.name,
-                                      record.hostConfig.restartPolicy.maximumRetryCount,
-                                      state.restartCount, exit.code, state.stoppedByUser,
-                                      exit.at.ns - state.startedAt.ns, state.restartDelayNs);
+  const auto decision = decideRestart(
+      record.hostConfig.restartPolicy.name, record.hostConfig.restartPolicy.maximumRetryCount,
+      state.restartCount, exit.code, {state.restartCancelled, state.stoppedByUser},
+      exit.at.ns - state.startedAt.ns, state.restartDelayNs);
   state.status = decision.restart ? Status::kRestarting : Status::kExited;
   state.pid = 0;
   state.exitCode = exit.code;
@@ -145,7 +158,8 @@ void Lifecycle::exitInStrand(const View& view, const task::Exit& exit) {
     state.restartDelayNs = decision.delayNs;
   }
   base::faultPoint("exit.record");
-  const bool removes = record.hostConfig.autoRemove && !decision.restart;
+  const bool removes =
+      record.hostConfig.autoRemove && !decision.restart && !toStartAgain(record.id);
   // With --rm the removal that follows is the durable one: both are in one flush.
   core_.store.write(
       removes ? store::Durability::kLazy : store::Durability::kDurable, [&](store::Transaction& t) {
@@ -231,7 +245,7 @@ void Lifecycle::stopThen(const std::string& reference, const StopOptions& option
   if (restarting) {
     changeRecord(core_, store::Durability::kDurable, id, [](Record& record) {
       record.state.status = Status::kExited;
-      record.state.stoppedByUser = true;
+      stopForGood(record);
     });
     return done(std::nullopt);
   }
@@ -242,8 +256,7 @@ void Lifecycle::stopThen(const std::string& reference, const StopOptions& option
   const int timeout = options.timeout.value_or(
       view->config.stopTimeout.value_or(core_.settings.defaultStopTimeout));
   // Written before the signal: a daemon that dies now must not restart what was told to stop.
-  changeRecord(core_, store::Durability::kLazy, id,
-               [](Record& record) { record.state.stoppedByUser = true; });
+  changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { stopForGood(record); });
   base::faultPoint("stop.recorded");
   stopRunning(view, signal, timeout, std::move(done));
 }
@@ -259,8 +272,10 @@ void Lifecycle::stop(const std::string& reference, const StopOptions& options, D
 
 void Lifecycle::restart(const std::string& reference, const StopOptions& options, Done done) {
   const View view = core_.records.get(reference);
+  keepForRestart(view->id);
   const auto startAgain = [this, view, done] {
     core_.workers.post([this, view, done] {
+      base::ScopeExit kept{[&] { endRestart(view->id); }};
       try {
         start(view->id);
         core_.events.publish(containerEvent(*view, "restart"));
@@ -271,14 +286,31 @@ void Lifecycle::restart(const std::string& reference, const StopOptions& options
     });
   };
   try {
-    stop(view->id, options, [startAgain, done](std::optional<base::Error> error) {
-      if (error) return done(std::move(error));
-      startAgain();
+    stop(view->id, options, [this, view, startAgain, done](std::optional<base::Error> error) {
+      if (!error) return startAgain();
+      endRestart(view->id);
+      done(std::move(error));
     });
   } catch (const base::Error& error) {
-    if (error.code() != Code::kNotModified) throw;
-    startAgain();
+    if (error.code() == Code::kNotModified) return startAgain();
+    endRestart(view->id);
+    throw;
   }
+}
+
+void Lifecycle::keepForRestart(const std::string& id) {
+  base::Lock lock(mutex_);
+  ++restarting_[id];
+}
+
+void Lifecycle::endRestart(const std::string& id) {
+  base::Lock lock(mutex_);
+  if (const auto found = restarting_.find(id); --found->second == 0) restarting_.erase(found);
+}
+
+bool Lifecycle::toStartAgain(const std::string& id) {
+  base::Lock lock(mutex_);
+  return restarting_.contains(id);
 }
 
 void Lifecycle::kill(const std::string& reference, const std::string& signalName, Done done) {
@@ -289,24 +321,25 @@ void Lifecycle::kill(const std::string& reference, const std::string& signalName
   if (cancelRestart(id) || view->state.status == Status::kRestarting) {
     changeRecord(core_, store::Durability::kDurable, id, [](Record& record) {
       record.state.status = Status::kExited;
-      record.state.stoppedByUser = true;
+      stopForGood(record);
     });
     return done(std::nullopt);
   }
   if (!view->running())
     base::fail(Code::kConflict, "cannot kill container: {}: container {} is not running", reference,
                id);
-  if (signal == SIGKILL ||
-      signal ==
-          parseSignal(view->config.stopSignal.empty() ? "SIGTERM" : view->config.stopSignal)) {
-    changeRecord(core_, store::Durability::kLazy, id,
-                 [](Record& record) { record.state.stoppedByUser = true; });
-  }
+  const bool forGood = endsPolicy(*view, signal);
+  changeRecord(core_, store::Durability::kLazy, id, [&](Record& record) {
+    record.state.stoppedByUser = true;
+    record.state.restartCancelled |= forGood;
+  });
   if (signal == SIGKILL) return stopRunning(view, SIGKILL, 0, std::move(done));
   core_.events.publish(containerEvent(*view, "kill", {{"signal", std::to_string(signal)}}));
   if (!core_.tasks.signal(id, signal))
     base::fail(Code::kConflict, "cannot kill container: {}: container {} is not running", reference,
                id);
+  // A frozen process hears nothing.
+  if (forGood && view->state.status == Status::kPaused) thaw(id);
   done(std::nullopt);
 }
 
@@ -338,6 +371,10 @@ void Lifecycle::unpause(const std::string& reference) {
   const auto turn = core_.strands.enter(id);
   if (core_.records.get(id)->state.status != Status::kPaused)
     base::fail(Code::kConflict, "Container {} is not paused", id);
+  thaw(id);
+}
+
+void Lifecycle::thaw(const std::string& id) {
   core_.tasks.resume(id);
   base::faultPoint("unpause.thawed");
   changeRecord(
@@ -388,8 +425,7 @@ void Lifecycle::remove(const std::string& reference, bool force, bool volumes, D
     removeInStrand(view, volumes);
     return done(std::nullopt);
   }
-  changeRecord(core_, store::Durability::kLazy, id,
-               [](Record& record) { record.state.stoppedByUser = true; });
+  changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { stopForGood(record); });
   stopRunning(view, SIGKILL, 0,
               [this, id, volumes, done = std::move(done)](std::optional<base::Error> error) {
                 if (error) return done(std::move(error));

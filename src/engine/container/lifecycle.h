@@ -55,11 +55,15 @@ class Lifecycle {
   void startFailed(const View& view, const base::Error& error);
   void exitInStrand(const View& view, const task::Exit& exit);
   void removeInStrand(const View& view, bool volumes);
+  void thaw(const std::string& id);
   void stopRunning(const View& view, int signal, int timeoutSeconds, Done done);
 
   void handleExit(const task::Exit& exit);
   void scheduleRestart(const std::string& id, std::int64_t delayNs) EXCLUDES(mutex_);
   bool cancelRestart(const std::string& id) EXCLUDES(mutex_);
+  void keepForRestart(const std::string& id) EXCLUDES(mutex_);
+  void endRestart(const std::string& id) EXCLUDES(mutex_);
+  bool toStartAgain(const std::string& id) EXCLUDES(mutex_);
   void stopThen(const std::string& reference, const StopOptions& options, Done done);
   void restoreOne(const View& view, const task::Recovered* recovered);
   void restoreRunning(const View& view, const task::Running& running);
@@ -71,6 +75,8 @@ class Lifecycle {
   Attachers& attachers_;
   base::Mutex mutex_;
   std::map<std::string, std::uint64_t> restart_timers_ GUARDED_BY(mutex_);
+  // Restarts that users asked for and that are under way: the end of the process removes nothing.
+  std::map<std::string, int> restarting_ GUARDED_BY(mutex_);
   // Until restore() is through, exits and restarts wait: they would see what is not taken up yet.
   bool restored_ GUARDED_BY(mutex_) = false;
   std::vector<task::Exit> held_exits_ GUARDED_BY(mutex_);

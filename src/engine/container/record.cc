@@ -43,7 +43,9 @@ constexpr auto jsonFields(const State*) {
       json::field("startedAt", &State::startedAt), json::field("finishedAt", &State::finishedAt),
       json::field("restartCount", &State::restartCount),
       json::field("restartDelayNs", &State::restartDelayNs),
-      json::field("stoppedByUser", &State::stoppedByUser), json::field("bootId", &State::bootId));
+      json::field("stoppedByUser", &State::stoppedByUser),
+      json::field("restartCancelled", &State::restartCancelled, json::kOmitEmpty),
+      json::field("bootId", &State::bootId));
 }
 
 constexpr auto jsonFields(const Record*) {

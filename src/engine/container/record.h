@@ -50,7 +50,8 @@ struct State {
   int restartCount = 0;
   std::int64_t restartDelayNs = 0;  // what the last restart waited
   bool stoppedByUser = false;       // stop or kill since the last start
-  std::string bootId;               // of the host when it was started: tells a reboot from a crash
+  bool restartCancelled = false;  // one of them ended the restart policy's say until the next start
+  std::string bootId;             // of the host when it was started: tells a reboot from a crash
 };
 
 struct Record {

@@ -12,14 +12,14 @@ constexpr std::int64_t kSteadyAfter = 10'000'000'000;
 }  // namespace
 
 RestartDecision decideRestart(const std::string& name, int maximumRetries, int restartCount,
-                              int exitCode, bool stoppedByUser, std::int64_t ranNs,
+                              int exitCode, Stopped stopped, std::int64_t ranNs,
                               std::int64_t previousDelayNs) {
   bool restart = false;
-  if (name == "always" || name == "unless-stopped") restart = !stoppedByUser;
+  if (name == "always") restart = true;
+  if (name == "unless-stopped") restart = !stopped.byUser;
   if (name == "on-failure")
-    restart =
-        !stoppedByUser && exitCode != 0 && (maximumRetries == 0 || restartCount < maximumRetries);
-  if (!restart) return {};
+    restart = exitCode != 0 && (maximumRetries == 0 || restartCount < maximumRetries);
+  if (!restart || stopped.cancelled) return {};
   const bool steady = ranNs >= kSteadyAfter || previousDelayNs == 0;
   return {true, steady ? kFirstDelay : std::min(previousDelayNs * 2, kLongestDelay)};
 }

@@ -135,7 +135,7 @@ void Lifecycle::restoreRunning(const View& view, const task::Running& running) {
         State& state = record.state;
         if (!known) {  // started, and the daemon died before it wrote so down
           if (state.status != Status::kRestarting) state.restartCount = 0;
-          state.stoppedByUser = false;
+          state.stoppedByUser = state.restartCancelled = false;
           state.pid = running.pid;
           state.startedAt = running.startedAt;
           state.exitCode = 0;
@@ -159,7 +159,7 @@ void Lifecycle::restoreEnded(const View& view, const task::Exit& exit) {
   // It started and ended, and the daemon died before it wrote down either.
   changeRecord(core_, store::Durability::kLazy, view->id, [&](Record& record) {
     if (record.state.status != Status::kRestarting) record.state.restartCount = 0;
-    record.state.stoppedByUser = false;
+    record.state.stoppedByUser = record.state.restartCancelled = false;
     record.state.status = Status::kRunning;
     record.state.startedAt = exit.startedAt.zero() ? exit.at : exit.startedAt;
   });
