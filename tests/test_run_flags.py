@@ -66,6 +66,30 @@ def test_hostname_domainname_and_etc_files(docker):
     assert re.fullmatch(r'[\d.]+\tboat.sea.test boat', lines[4]), lines
 
 
+def test_short_name_in_hosts_is_the_first_label(docker):
+    def line(*flags):
+        return docker.sh('tail -n 1 /etc/hosts', *flags).out.strip().split('\t')[1]
+    assert line('--hostname', 'a.b.c') == 'a.b.c a'
+    assert line('--hostname', 'a.b.c', '--domainname', 'd.e') == 'a.b.c.d.e a'
+    assert line('--hostname', 'a') == 'a'
+
+
+def test_files_of_etc_are_read_only_with_the_root(docker):
+    for name in ('hosts', 'resolv.conf', 'hostname'):
+        assert docker.sh(f'echo x >> /etc/{name}').code == 0
+        refused = docker.sh(f'echo x >> /etc/{name}', '--read-only', check=False)
+        assert refused.code != 0 and 'Read-only file system' in refused.err, refused
+
+
+def test_files_of_etc_are_there_whatever_is_mounted_on_etc(docker, tmp_path):
+    script = 'cat /etc/hostname; grep -c nameserver /etc/resolv.conf; grep -c localhost /etc/hosts'
+    for mount in (['-v', 'etcvol:/etc'], ['-v', f'{tmp_path}:/etc'], ['--tmpfs', '/etc'], ['--read-only', '-v', 'etcvol:/etc']):
+        lines = docker.sh(script, '--hostname', 'boat', *mount).out.split()
+        assert lines[0] == 'boat' and int(lines[1]) >= 1 and int(lines[2]) >= 1, (mount, lines)
+    (tmp_path / 'own').write_text('mine')
+    assert docker.sh('cat /etc/hosts', '-v', 'etcvol:/etc', '-v', f'{tmp_path}/own:/etc/hosts').out == 'mine'
+
+
 def test_working_directory_is_made_and_must_be_absolute(docker):
     assert docker.sh('pwd', '-w', '/a/b/c').out.strip() == '/a/b/c'
     assert 'needs to be an absolute path' in docker.sh('true', '-w', 'relative', check=False).err
@@ -227,6 +251,24 @@ def test_sysctls_and_their_namespaces(docker):
     assert result.out.split() == ['99', '12345']
     assert docker.sh('true', '--sysctl', 'vm.swappiness=1', check=False).code != 0
     assert docker.sh('true', '--sysctl', 'net.core.somaxconn=1', '--network', 'host', check=False).code != 0
+
+
+def test_any_port_may_be_bound_in_a_network_of_ones_own(docker):
+    names = ['ip_unprivileged_port_start', 'ping_group_range']
+    show = 'cd /proc/sys/net/ipv4; cat ' + ' '.join(names)
+    assert docker.sh(show).out.split() == ['0', '0', '2147483647']
+    assert docker.sh(show, '--network', 'none').out.split() == ['0', '0', '2147483647']
+    assert docker.sh(show, '--sysctl', 'net.ipv4.ip_unprivileged_port_start=99').out.split() == ['99', '0', '2147483647']
+    hosts = ' '.join(open('/proc/sys/net/ipv4/' + name).read() for name in names).split()
+    assert docker.sh(show, '--network', 'host').out.split() == hosts
+    docker('run', '-d', '--name', 'low', '-u', '1000', 'busybox', 'nc', '-l', '-p', '80')
+    assert '00000000:0050' in docker.out('exec', 'low', 'sh', '-c', 'until grep :0050 /proc/net/tcp*; do sleep 0.05; done')
+
+
+def test_tunnels_can_be_made_with_the_right_capabilities(docker):
+    make = 'mkdir -p /dev/net && mknod /dev/net/tun c 10 200 && (exec 3<>/dev/net/tun)'
+    assert docker.sh(make, '--cap-add', 'NET_ADMIN', '--cap-add', 'MKNOD').code == 0
+    assert docker.sh(make.replace('c 10 200', 'c 10 229'), '--cap-add', 'NET_ADMIN', check=False).code != 0
 
 
 def test_capabilities_by_name_with_and_without_prefix(docker):

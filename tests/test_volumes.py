@@ -80,6 +80,22 @@ def test_bind_propagation(docker, tmp_path, mode, seen):
         subprocess.run(['umount', '-R', str(tmp_path)], check=True)
 
 
+def test_bind_propagation_that_the_source_cannot_give_is_refused(docker, tmp_path):
+    subprocess.run(['mount', '--bind', str(tmp_path), str(tmp_path)], check=True)
+    subprocess.run(['mount', '--make-private', str(tmp_path)], check=True)
+    (tmp_path / 'd').mkdir()
+    try:
+        for mode, words in [('rshared', 'shared'), ('shared', 'shared'), ('rslave', 'shared or slave'), ('slave', 'shared or slave')]:
+            result = docker.sh('true', '-v', f'{tmp_path}/d:/m:{mode}', check=False)
+            assert result.code == 125 and f'path {tmp_path}/d is mounted on {tmp_path} but it is not a {words} mount' in result.err, result
+        assert docker.sh('true', '-v', f'{tmp_path}/d:/m:rprivate').code == 0
+        subprocess.run(['mount', '--make-shared', str(tmp_path)], check=True)
+        for mode in ('rshared', 'rslave'):
+            assert docker.sh('true', '-v', f'{tmp_path}/d:/m:{mode}').code == 0
+    finally:
+        subprocess.run(['umount', '-R', str(tmp_path)], check=True)
+
+
 def test_bind_shared_shows_the_host_what_is_mounted_inside(docker, tmp_path):
     subprocess.run(['mount', '--bind', str(tmp_path), str(tmp_path)], check=True)
     subprocess.run(['mount', '--make-shared', str(tmp_path)], check=True)

@@ -64,8 +64,10 @@ std::vector<std::pair<std::string, std::string>> parseExtraHosts(
 }
 
 std::string hostNames(const Record& record, const std::string& hostname) {
-  if (record.config.domainname.empty()) return hostname;
-  return hostname + "." + record.config.domainname + " " + hostname;
+  const std::string full =
+      record.config.domainname.empty() ? hostname : hostname + "." + record.config.domainname;
+  const size_t dot = full.find('.');
+  return dot == std::string::npos ? full : full + " " + full.substr(0, dot);
 }
 
 std::string hostsText(const Record& record, const std::string& hostname,

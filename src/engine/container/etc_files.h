@@ -20,7 +20,7 @@ struct Resolver {
 std::vector<std::pair<std::string, std::string>> parseExtraHosts(
     const std::vector<std::string>& entries, const std::string& gateway);
 
-// What stands behind the container's own addresses in hosts.
+// What stands behind the container's own addresses in hosts: the full name, and its first label.
 std::string hostNames(const Record& record, const std::string& hostname);
 std::string hostsText(const Record& record, const std::string& hostname,
                       const std::vector<networks::Endpoint>& endpoints,

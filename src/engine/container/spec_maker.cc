@@ -47,7 +47,7 @@ void setNamespaces(oci::Spec& spec, const Record& record, const SpecInputs& inpu
   }
 }
 
-oci::Mount bind(const std::string& destination, std::vector<std::string> options) {
+oci::Mount bindMount(const std::string& destination, std::vector<std::string> options) {
   oci::Mount mount;
   mount.destination = destination;
   mount.type = "bind";
@@ -85,7 +85,21 @@ oci::Mount userMount(const MountRecord& record) {
     if (record.recursive && !record.readOnlyNonRecursive) options.emplace_back("rro");
   }
   options.push_back(record.propagation.empty() ? "rprivate" : record.propagation);
-  return bind(record.destination, std::move(options));
+  return bindMount(record.destination, std::move(options));
+}
+
+// Above a mount of the user's on /etc, below one of the very file; read-only as the root is.
+void mountEtcFiles(oci::Spec& spec, const Record& record) {
+  for (const char* path : {"/etc/resolv.conf", "/etc/hostname", "/etc/hosts"}) {
+    if (covered(record, path)) continue;
+    std::vector<std::string> options{"rbind", "rprivate"};
+    if (record.hostConfig.readonlyRootfs) options.emplace_back("ro");
+    spec.mounts.push_back(bindMount(path, std::move(options)));
+  }
+}
+
+bool hidesEtcFiles(const MountRecord& mount) {
+  return std::count(mount.destination.begin(), mount.destination.end(), '/') < 2;
 }
 
 void setMounts(oci::Spec& spec, const Record& record, const SpecInputs& inputs) {
@@ -97,16 +111,25 @@ void setMounts(oci::Spec& spec, const Record& record, const SpecInputs& inputs) 
     return m.destination != "/proc" && covered(record, m.destination);
   });
   if (inputs.shareShm && !covered(record, "/dev/shm"))
-    spec.mounts.push_back(bind("/dev/shm", {"rbind", "rprivate"}));
+    spec.mounts.push_back(bindMount("/dev/shm", {"rbind", "rprivate"}));
   if (inputs.shareQueues && !covered(record, "/dev/mqueue"))
-    spec.mounts.push_back(bind("/dev/mqueue", {"rbind", "rprivate"}));
-  if (!covered(record, "/etc/resolv.conf"))
-    spec.mounts.push_back(bind("/etc/resolv.conf", {"rbind", "rprivate"}));
-  if (!covered(record, "/etc/hostname"))
-    spec.mounts.push_back(bind("/etc/hostname", {"rbind", "rprivate"}));
-  if (!covered(record, "/etc/hosts"))
-    spec.mounts.push_back(bind("/etc/hosts", {"rbind", "rprivate"}));
-  for (const MountRecord& mount : record.mounts) spec.mounts.push_back(userMount(mount));
+    spec.mounts.push_back(bindMount("/dev/mqueue", {"rbind", "rprivate"}));
+  // The record has them by depth.
+  const auto deeper = std::find_if_not(record.mounts.begin(), record.mounts.end(), hidesEtcFiles);
+  for (auto at = record.mounts.begin(); at != deeper; ++at) spec.mounts.push_back(userMount(*at));
+  mountEtcFiles(spec, record);
+  for (auto at = deeper; at != record.mounts.end(); ++at) spec.mounts.push_back(userMount(*at));
+}
+
+// In a network namespace made for it a container may bind any port and ping: neither reaches the
+// host's.
+void setSysctls(oci::Spec& spec, const dockerapi::HostConfig& h, bool ownNetwork) {
+  auto& sysctl = spec.linux->sysctl;
+  if (ownNetwork && !isContainerMode(h.networkMode)) {
+    sysctl["net.ipv4.ip_unprivileged_port_start"] = "0";
+    sysctl["net.ipv4.ping_group_range"] = "0 2147483647";
+  }
+  for (const auto& [key, value] : h.sysctls) sysctl[key] = value;
 }
 
 void setPaths(oci::Spec& spec, const dockerapi::HostConfig& h) {
@@ -227,7 +250,7 @@ oci::Spec makeSpec(const Record& record, const SpecInputs& inputs, const sys::Ho
                                    inputs.deviceRules.end());
   linux_.devices.insert(linux_.devices.end(), inputs.devices.begin(), inputs.devices.end());
   linux_.seccomp = inputs.seccomp;
-  for (const auto& [key, value] : h.sysctls) linux_.sysctl[key] = value;
+  setSysctls(spec, h, inputs.ownNetwork);
   // Propagation of the root must let a shared or slave mount below it through.
   linux_.rootfsPropagation = "rprivate";
   for (const MountRecord& mount : record.mounts) {

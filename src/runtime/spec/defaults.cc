@@ -171,11 +171,11 @@ std::vector<std::string> defaultReadonlyPaths() {
 }
 
 std::vector<oci::DeviceCgroup> runtimeDeviceRules() {
-  return {rule(true, "c", {}, {}, "m"),    rule(true, "b", {}, {}, "m"),
-          rule(true, "c", 1, 3, "rwm"),    rule(true, "c", 1, 8, "rwm"),
-          rule(true, "c", 1, 7, "rwm"),    rule(true, "c", 5, 0, "rwm"),
-          rule(true, "c", 1, 5, "rwm"),    rule(true, "c", 1, 9, "rwm"),
-          rule(true, "c", 136, {}, "rwm"), rule(true, "c", 5, 2, "rwm")};
+  return {
+      rule(true, "c", {}, {}, "m"), rule(true, "b", {}, {}, "m"),   rule(true, "c", 1, 3, "rwm"),
+      rule(true, "c", 1, 8, "rwm"), rule(true, "c", 1, 7, "rwm"),   rule(true, "c", 5, 0, "rwm"),
+      rule(true, "c", 1, 5, "rwm"), rule(true, "c", 1, 9, "rwm"),   rule(true, "c", 136, {}, "rwm"),
+      rule(true, "c", 5, 2, "rwm"), rule(true, "c", 10, 200, "rwm")};
 }
 
 std::vector<oci::DeviceCgroup> defaultDeviceRules(bool privileged) {

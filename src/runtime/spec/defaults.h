@@ -31,7 +31,7 @@ std::vector<std::string> defaultReadonlyPaths();
 // Device cgroup rules: deny all, then what every container gets.
 std::vector<oci::DeviceCgroup> defaultDeviceRules(bool privileged);
 // What an OCI runtime allows whatever the spec says: mknod of everything, the usual devices,
-// terminals.
+// terminals, /dev/net/tun.
 std::vector<oci::DeviceCgroup> runtimeDeviceRules();
 
 // The default spec: namespaces mount, uts, ipc, pid, network (and cgroup where `cgroupNamespace`),
