@@ -86,6 +86,17 @@ def test_stats_top_and_diff(cli):
     assert cli('stats', '--no-stream', 'nosuch', check=False).code == 1
 
 
+def test_what_the_engine_makes_is_no_change_of_the_containers(docker):
+    script = 'ls -l /.dockerenv && readlink /etc/mtab && cat /etc/mtab > /dev/null'
+    assert docker('run', '--name', 'fresh', 'busybox', 'sh', '-c', script).out.split()[0] == '-rwxr-xr-x'
+    assert docker.out('diff', 'fresh') == ''
+    docker('start', 'fresh')
+    docker('wait', 'fresh')
+    assert docker.out('diff', 'fresh') == ''
+    docker('run', '--name', 'used', 'busybox', 'touch', '/etc/mine')
+    assert docker.out('diff', 'used').split('\n') == ['C /etc', 'A /etc/mine']
+
+
 def test_stats_stream_over_the_api(engine, docker):
     docker('run', '-d', '--name', 'busy', '-m', '64m', 'busybox', 'sh', '-c', 'while :; do :; done')
     first = engine.get('/containers/busy/stats?stream=0&one-shot=1').json

@@ -19,6 +19,7 @@
 #include "platform/base/units.h"
 #include "platform/sys/file.h"
 #include "runtime/seccomp/seccomp.h"
+#include "storage/files/mount_points.h"
 
 namespace container {
 namespace {
@@ -154,6 +155,7 @@ task::StartRequest buildRequest(Core& core, const Record& record, Network& netwo
   inputs.hostname = hostnameOf(core, record);
   inputs.ownNetwork = network.own;
   inputs.cgroupPath = core.cgroupOf(record.id);
+  base::within("prepare the root file system", [&] { files::makeMountPoints(rootfs.get()); });
   request.mounts = openMounts(core, record, rootfs.get());
   setSharing(core, record, inputs, request.mounts);
   addEtcFiles(core, record, network, inputs.hostname, request.mounts);

@@ -7,6 +7,7 @@
 
 #include "platform/base/error.h"
 #include "platform/sys/file.h"
+#include "storage/files/mount_points.h"
 #include "storage/files/pack.h"
 #include "storage/files/packer.h"
 #include "storage/files/walk.h"
@@ -71,8 +72,11 @@ class OverlayDifference {
       if (before) note(path, ChangeKind::kDeleted);
       return;
     }
-    if (!S_ISDIR(node.status.st_mode))
-      return note(path, before ? ChangeKind::kModified : ChangeKind::kAdded);
+    const bool ours = !before && isMountPoint(path, node.status);
+    if (!S_ISDIR(node.status.st_mode)) {
+      if (!ours) note(path, before ? ChangeKind::kModified : ChangeKind::kAdded);
+      return;
+    }
     const size_t own = changes.size();
     note(path, before ? ChangeKind::kModified : ChangeKind::kAdded);
     const sys::Fd fd = openNode(upper, node, O_RDONLY | O_DIRECTORY, true);
@@ -81,7 +85,7 @@ class OverlayDifference {
     const bool same = before && S_ISDIR(before->st_mode) &&
                       before->st_mtim.tv_sec == node.status.st_mtim.tv_sec &&
                       before->st_mtim.tv_nsec == node.status.st_mtim.tv_nsec;
-    if (same && changes.size() == own + 1) changes.pop_back();
+    if ((same || ours) && changes.size() == own + 1) changes.pop_back();
   }
 
   void deletedBelowOpaque(const std::vector<Node>& nodes, const Lowers& lowers,
@@ -181,8 +185,13 @@ class ListChanges : public Listener {
     note(joined(above, node.name), ChangeKind::kDeleted);
   }
   void added(int parent, const Node& node, const std::string& path, int depth) override {
+    const bool ours = isMountPoint(path, node.status);
+    const bool directory = S_ISDIR(node.status.st_mode);
+    if (ours && !directory) return;
+    const size_t own = changes.size();
     note(path, ChangeKind::kAdded);
-    if (S_ISDIR(node.status.st_mode)) addedBelow(parent, node, path, depth + 1);
+    if (directory) addedBelow(parent, node, path, depth + 1);
+    if (ours && changes.size() == own + 1) changes.pop_back();
   }
   void modified(int parent, const Node& node, const std::string& path, int depth) override {
     note(path, ChangeKind::kModified);
@@ -226,6 +235,7 @@ class PackChanges : public Listener {
     packer_.whiteout(above, node.name, node.status);
   }
   void added(int parent, const Node& node, const std::string& path, int depth) override {
+    if (!S_ISDIR(node.status.st_mode) && isMountPoint(path, node.status)) return;
     writeOpen();
     packer_.tree(parent, node, path, depth);
   }
@@ -284,6 +294,7 @@ std::vector<Change> treeChanges(int before, int after, const base::StopToken& st
 
 PackRecord packDifference(int before, int after, archive::Sink& tar, const PackOptions& options) {
   Packer packer(tar, options);
+  packer.changesOnly = true;
   PackChanges changes(packer);
   TreeDifference(changes, options.stop).directory(before, after, "", 0);
   packer.finish();

@@ -10,6 +10,7 @@
 #include "platform/base/error.h"
 #include "platform/sys/check.h"
 #include "platform/sys/file.h"
+#include "storage/files/mount_points.h"
 #include "storage/files/packer.h"
 #include "storage/files/paths.h"
 
@@ -174,7 +175,8 @@ void Packer::contents(int directory, const std::string& path, int depth) {
   for (const auto& node : readNodes(directory)) {
     if (options_.overlayUpper && isWhiteout(node.status)) {
       whiteout(path, node.name, node.status);
-    } else {
+    } else if (S_ISDIR(node.status.st_mode) || !changesOnly ||
+               !isMountPoint(joined(path, node.name), node.status)) {
       tree(directory, node, joined(path, node.name), depth);
     }
   }
@@ -182,6 +184,7 @@ void Packer::contents(int directory, const std::string& path, int depth) {
 
 PackRecord pack(int directory, archive::Sink& tar, const PackOptions& options) {
   Packer packer(tar, options);
+  packer.changesOnly = options.overlayUpper;
   packer.contents(directory, "", 0);
   packer.finish();
   return packer.record;

@@ -26,6 +26,7 @@ class Packer {
   void finish() { writer_.finish(); }
 
   PackRecord record;
+  bool changesOnly = false;  // what the engine itself made in a container is left out
 
  private:
   archive::TarEntry entryOf(const Node& node, const std::string& path) const;

@@ -17,6 +17,7 @@
 #include "platform/crypto/hash.h"
 #include "platform/sys/file.h"
 #include "platform/sys/mount.h"
+#include "storage/files/mount_points.h"
 #include "storage/files/test_tree.h"
 #include "storage/snapshot/overlay_mount.h"
 
@@ -25,8 +26,11 @@ namespace {
 
 using files::testing::Tar;
 using files::testing::TemporaryDirectory;
+using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 LayerId idOf(const std::string& text) {
@@ -402,6 +406,36 @@ TEST_P(SnapshotterTest, ChangesUsageAndLayerOfAContainer) {
   EXPECT_THAT(sys::listDir(root.get(), "full"), IsEmpty());
   EXPECT_EQ(sys::statAt(root.get(), "full").st_mode & 07777, 0711u);
   EXPECT_EQ(sys::statAt(root.get(), "new/link").st_nlink, 2u);
+}
+
+TEST_P(SnapshotterTest, WhatTheEngineMakesItselfIsNoChange) {
+  const auto stack = twoLayers();
+  snapshots_->prepareWritable("c", stack);
+  const auto listed = [&] {
+    std::vector<std::string> lines;
+    for (const auto& change : snapshots_->changes("c"))
+      lines.push_back("CAD"[static_cast<int>(change.kind)] + (" " + change.path));
+    return lines;
+  };
+  {
+    const sys::Fd root = snapshots_->open("c");
+    files::makeMountPoints(root.get());
+    EXPECT_EQ(sys::statAt(root.get(), ".dockerenv").st_mode & 0777, 0755u);
+    EXPECT_EQ(sys::statAt(root.get(), "etc/hosts").st_size, 0);
+    files::makeMountPoints(root.get());
+  }
+  EXPECT_THAT(listed(), IsEmpty());
+  {
+    const sys::Fd root = snapshots_->open("c");
+    sys::writeAtomic(root.get(), "etc/other", "", 0644);
+  }
+  EXPECT_THAT(listed(), Contains("A /etc/other"));
+  EXPECT_THAT(listed(), Not(Contains("A /etc/hosts")));
+  archive::StringSink tar;
+  snapshots_->packChanges("c", tar);
+  EXPECT_THAT(tar.text, HasSubstr("etc/other"));
+  EXPECT_THAT(tar.text, Not(HasSubstr("etc/host")));
+  EXPECT_THAT(tar.text, Not(HasSubstr(".dockerenv")));
 }
 
 TEST_P(SnapshotterTest, LayerCommittedFromAContainerStandsAlone) {
