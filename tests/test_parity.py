@@ -6,7 +6,9 @@ tables with the reason. Not compared, because they cannot or shall not be equal:
   - docker's own slip in `requires at most N arguments` ("SRun 'docker … --help'");
   - commands that Sampan does not have yet, and the lists of commands they appear in;
   - `-v a:/b` with a name of one letter, which docker takes for a drive of Windows;
-  - login with no engine: docker then asks the registry itself.
+  - login with no engine: docker then asks the registry itself;
+  - a broken config.json, which docker overwrites at a login and we do not, and keys in it that docker drops and we keep;
+  - ssh:// and fd:// as hosts, which we have not got, and what docker then says of its own programs.
 """
 import pytest
 from conftest import import_image
