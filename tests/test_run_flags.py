@@ -90,6 +90,22 @@ def test_files_of_etc_are_there_whatever_is_mounted_on_etc(docker, tmp_path):
     assert docker.sh('cat /etc/hosts', '-v', 'etcvol:/etc', '-v', f'{tmp_path}/own:/etc/hosts').out == 'mine'
 
 
+def test_what_a_request_leaves_out_is_shown_as_docker_shows_it(engine, docker):
+    created = engine.post('/containers/create', {'Image': 'busybox', 'Cmd': ['sleep', '1000'], 'HostConfig': {'MemorySwappiness': -1, 'Binds': [
+        'shown:/v', 'shown2:/r:ro']}}).json['Id']
+    shown = engine.get(f'/containers/{created}/json').json
+    assert (shown['Config']['Labels'], shown['Config']['Volumes'], shown['LogPath']) == ({}, None, '')
+    host = shown['HostConfig']
+    assert host['LogConfig'] == {'Type': 'json-file', 'Config': {}} and host['MemorySwappiness'] is None
+    assert host['OomKillDisable'] is (False if V1 else None)
+    assert {mount['Destination']: mount['Mode'] for mount in shown['Mounts']} == {'/v': 'z', '/r': 'ro'}
+    docker('start', created)
+    assert docker.inspect(created)['LogPath'].endswith('-json.log')
+    io = engine.get(f'/containers/{created}/stats?stream=0&one-shot=1').json['blkio_stats']
+    assert isinstance(io['io_service_bytes_recursive'], list)
+    assert all(isinstance(value, list) for value in io.values()) or not V1
+
+
 def test_working_directory_is_made_and_must_be_absolute(docker):
     assert docker.sh('pwd', '-w', '/a/b/c').out.strip() == '/a/b/c'
     assert 'needs to be an absolute path' in docker.sh('true', '-w', 'relative', check=False).err

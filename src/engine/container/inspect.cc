@@ -45,7 +45,8 @@ std::vector<dockerapi::MountPoint> mountPoints(const Core& core, const Record& r
     point.source = sourceOf(core, mount);
     point.destination = mount.destination;
     point.driver = mount.driver;
-    point.mode = mount.mode;
+    const bool named = mount.type == "volume" && (mount.fromMounts || !mount.anonymous);
+    point.mode = named && mount.mode.empty() ? "z" : mount.mode;  // Docker's word for shared
     point.rw = mount.readWrite;
     point.propagation = mount.propagation;
     points.push_back(std::move(point));
@@ -122,13 +123,24 @@ dockerapi::NetworkSettings networkSettings(const Core& core, const Record& recor
 }
 
 void fillPaths(const Core& core, const Record& record, dockerapi::ContainerInspect& shown) {
+  if (record.state.startedAt.zero()) return;  // written by the first start
   const std::string directory = core.directoryOf(record.id);
   if (record.hostConfig.logConfig.type != "none")
     shown.logPath = directory + "/" + record.id + "-json.log";
-  if (record.state.startedAt.zero()) return;  // written by the first start
   shown.hostsPath = directory + "/hosts";
   shown.hostnamePath = directory + "/hostname";
   shown.resolvConfPath = directory + "/resolv.conf";
+}
+
+// What requests leave out is shown as Docker shows it: some as empty, some as null.
+void fillAbsent(const Core& core, dockerapi::ContainerInspect& shown) {
+  shown.config.labels.given = true;
+  shown.config.volumes.given = false;
+  dockerapi::HostConfig& host = shown.hostConfig;
+  host.logConfig.config.given = true;
+  if (host.resources.memorySwappiness == -1) host.resources.memorySwappiness.reset();
+  if (core.host.cgroups != sys::CgroupVersion::kV2 && !host.resources.oomKillDisable)
+    host.resources.oomKillDisable = false;
 }
 
 // Bytes of the writable layer, and of it with the image below.
@@ -205,6 +217,7 @@ dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::s
   shown.mounts = mountPoints(core, *view);
   shown.config = view->config;
   shown.networkSettings = networkSettings(core, *view);
+  fillAbsent(core, shown);
   return shown;
 }
 

@@ -16,8 +16,12 @@ namespace {
 
 using base::Code;
 
-json::List<dockerapi::BlkioEntry> entries(const std::vector<cgroup::BlkioEntry>& list) {
+// An empty list where the kernel counts this and had nothing to count, null where it does not
+// count.
+json::List<dockerapi::BlkioEntry> entries(const std::vector<cgroup::BlkioEntry>& list,
+                                          bool counted) {
   json::List<dockerapi::BlkioEntry> result;
+  result.given = counted;
   for (const auto& entry : list)
     result.push_back({entry.major, entry.minor, entry.op, entry.value});
   return result;
@@ -58,15 +62,16 @@ void fillMemory(dockerapi::MemoryStats& memory, const cgroup::Stats& stats,
       stats.memoryLimit == 0 ? static_cast<std::uint64_t>(host.memory) : stats.memoryLimit;
 }
 
-void fillIo(dockerapi::BlkioStats& io, const cgroup::Stats& stats) {
-  io.ioServiceBytesRecursive = entries(stats.ioBytes);
-  io.ioServicedRecursive = entries(stats.ioOperations);
-  io.ioQueueRecursive = entries(stats.ioQueue);
-  io.ioServiceTimeRecursive = entries(stats.ioServiceTime);
-  io.ioWaitTimeRecursive = entries(stats.ioWaitTime);
-  io.ioMergedRecursive = entries(stats.ioMerged);
-  io.ioTimeRecursive = entries(stats.ioTime);
-  io.sectorsRecursive = entries(stats.ioSectors);
+void fillIo(dockerapi::BlkioStats& io, const cgroup::Stats& stats, const sys::HostFacts& host) {
+  const bool v1 = host.cgroups != sys::CgroupVersion::kV2;
+  io.ioServiceBytesRecursive = entries(stats.ioBytes, true);
+  io.ioServicedRecursive = entries(stats.ioOperations, v1);
+  io.ioQueueRecursive = entries(stats.ioQueue, v1);
+  io.ioServiceTimeRecursive = entries(stats.ioServiceTime, v1);
+  io.ioWaitTimeRecursive = entries(stats.ioWaitTime, v1);
+  io.ioMergedRecursive = entries(stats.ioMerged, v1);
+  io.ioTimeRecursive = entries(stats.ioTime, v1);
+  io.sectorsRecursive = entries(stats.ioSectors, v1);
 }
 
 // False: stopped.
@@ -100,7 +105,7 @@ dockerapi::ContainerStats sample(Core& core, const Record& record) {
   result.pidsStats = {stats.pids, stats.pidsLimit};
   fillCpu(result.cpuStats, stats, core.host);
   fillMemory(result.memoryStats, stats, core.host);
-  fillIo(result.blkioStats, stats);
+  fillIo(result.blkioStats, stats, core.host);
   for (const auto& [name, c] : core.networks.counters(record.id)) {
     result.networks[name] = {c.rxBytes, c.rxPackets, c.rxErrors, c.rxDropped,
                              c.txBytes, c.txPackets, c.txErrors, c.txDropped};
