@@ -1,9 +1,12 @@
 #include "engine/container/inspect.h"
 
+#include <algorithm>
+
 #include "engine/container/list_filters.h"
 #include "engine/container/ports.h"
 #include "engine/container/starter.h"
 #include "engine/container/validate.h"
+#include "platform/base/log.h"
 
 namespace container {
 namespace {
@@ -145,8 +148,8 @@ void fillAbsent(const Core& core, dockerapi::ContainerInspect& shown) {
 
 // Bytes of the writable layer, and of it with the image below.
 std::pair<std::int64_t, std::int64_t> sizes(const Core& core, const Record& record) {
-  const auto own = static_cast<std::int64_t>(core.snapshots.usage(record.id).bytes);
-  std::int64_t all = own;
+  const std::int64_t own = writableBytes(core, record.id);
+  std::int64_t all = std::max<std::int64_t>(own, 0);
   for (const std::string& layer : record.layers) {
     if (const auto info = core.snapshots.layer(base::Digest::parse(layer)))
       all += static_cast<std::int64_t>(info->bytes);
@@ -188,6 +191,16 @@ dockerapi::ContainerSummary summaryOf(Core& core, const Record& record, bool siz
 }
 
 }  // namespace
+
+std::int64_t writableBytes(const Core& core, const std::string& id) {
+  try {
+    return static_cast<std::int64_t>(core.snapshots.usage(id).bytes);
+  } catch (const base::Error& error) {
+    base::log::warn("the size of a container is not known",
+                    {{"container", id}, {"error", error.message()}});
+    return -1;
+  }
+}
 
 dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::string& reference,
                                     bool size) {

@@ -12,6 +12,10 @@
 
 namespace container {
 
+// Bytes of the writable layer; -1, as Docker says it, when they cannot be told: it must not keep
+// anybody from hearing of the other containers.
+std::int64_t writableBytes(const Core& core, const std::string& id);
+
 dockerapi::ContainerInspect inspect(Core& core, const Execs& execs, const std::string& reference,
                                     bool size);
 

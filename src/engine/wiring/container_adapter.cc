@@ -1,5 +1,6 @@
 #include "engine/wiring/container_adapter.h"
 
+#include <algorithm>
 #include <array>
 
 #include "api/oci/platform.h"
@@ -135,7 +136,7 @@ dockerapi::ContainersPruneReport ContainerAdapter::prune(const dockerapi::Filter
                                                     view->config.labels.end());
     if (!filters.matchLabels("label", labels) || !filters.matchNoLabels("label!", labels)) continue;
     if (until && view->created > *until) continue;
-    const std::uint64_t bytes = core_.snapshots.usage(view->id).bytes;
+    const std::int64_t bytes = std::max<std::int64_t>(container::writableBytes(core_, view->id), 0);
     bool removed = false;
     try {
       // Not forced and not running: it is done when remove() returns.
@@ -147,7 +148,7 @@ dockerapi::ContainersPruneReport ContainerAdapter::prune(const dockerapi::Filter
     }
     if (!removed) continue;
     report.containersDeleted.push_back(view->id);
-    report.spaceReclaimed += bytes;
+    report.spaceReclaimed += static_cast<std::uint64_t>(bytes);
   }
   events::Event event{.type = "container", .action = "prune"};
   event.attributes["reclaimed"] = std::to_string(report.spaceReclaimed);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "platform/base/error.h"
+#include "platform/base/log.h"
 
 namespace wiring {
 namespace {
@@ -73,13 +74,24 @@ dockerapi::VolumesPruneReport VolumeAdapter::pruneVolumes(bool all,
   return report;
 }
 
+// -1: not known, which must not keep anybody from hearing of the other volumes.
+std::int64_t VolumeAdapter::bytesOf(const volume::Volume& volume) const {
+  if (volume.mounts) return -1;
+  try {
+    return static_cast<std::int64_t>(volumes_.bytes(volume.name));
+  } catch (const base::Error& error) {
+    base::log::warn("the size of a volume is not known",
+                    {{"volume", volume.name}, {"error", error.message()}});
+    return -1;
+  }
+}
+
 std::vector<dockerapi::Volume> VolumeAdapter::listWithUsage() {
   std::vector<dockerapi::Volume> list;
   for (const volume::Volume& volume : volumes_.list()) {
     dockerapi::Volume line = shown(volume);
-    line.usageData = dockerapi::VolumeUsage{
-        static_cast<std::int64_t>(volume.users.size()),
-        volume.mounts ? -1 : static_cast<std::int64_t>(volumes_.bytes(volume.name))};
+    line.usageData =
+        dockerapi::VolumeUsage{static_cast<std::int64_t>(volume.users.size()), bytesOf(volume)};
     list.push_back(std::move(line));
   }
   return list;

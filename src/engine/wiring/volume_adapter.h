@@ -19,6 +19,8 @@ class VolumeAdapter : public server::VolumeBackend {
   std::vector<dockerapi::Volume> listWithUsage();  // for disk usage
 
  private:
+  std::int64_t bytesOf(const volume::Volume& volume) const;
+
   volume::Volumes& volumes_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <deque>
 #include <optional>
 #include <set>
 
@@ -18,6 +20,12 @@ namespace {
 
 std::string joined(const std::string& above, const std::string& name) {
   return above.empty() ? name : above + "/" + name;
+}
+
+// Nobody can use a longer path, and a guest can make trees so deep that all their paths together
+// fill any memory.
+bool canBeNamed(const std::string& path) {
+  return path.size() + 2 <= PATH_MAX;  // with "/" before and the end after it
 }
 
 // -- overlay
@@ -47,27 +55,51 @@ Lowers descend(const Lowers& lowers, const std::string& name) {
   return below;
 }
 
+// Without recursion, since a guest makes its directories deep.
 class OverlayDifference {
  public:
   explicit OverlayDifference(const base::StopToken& stop) : stop_(stop) {}
 
-  void directory(int upper, const Lowers& lowers, const std::string& path, int depth) {
-    checkDepth(depth);
-    const auto nodes = readNodes(upper);
-    if (isOpaque(upper)) deletedBelowOpaque(nodes, lowers, path);
-    for (const auto& node : nodes) {
+  void run(int upper, Lowers lowers) {
+    enter({sys::openAt(upper, ".", O_RDONLY | O_DIRECTORY), std::move(lowers), {}, {}});
+    while (!levels_.empty()) {
       stop_.throwIfStopped();
-      one(upper, node, lowers, joined(path, node.name), depth);
+      Level& level = levels_.back();
+      if (level.next < level.nodes.size()) {
+        one(level, level.nodes[level.next++]);
+        continue;
+      }
+      // A directory that was copied up on the way to something that was then not changed.
+      if (level.same && changes.size() == level.own + 1) changes.pop_back();
+      levels_.pop_back();
     }
   }
 
   std::vector<Change> changes;
 
  private:
+  struct Level {
+    sys::Fd upper;
+    Lowers lowers;
+    std::string path;
+    std::vector<Node> nodes;
+    size_t next = 0;
+    size_t own = 0;     // which change it is
+    bool same = false;  // as the lowers have it, or the engine's, but for what is in it
+  };
+
   void note(const std::string& path, ChangeKind kind) { changes.push_back({"/" + path, kind}); }
 
-  void one(int upper, const Node& node, const Lowers& lowers, const std::string& path, int depth) {
-    const auto before = find(lowers, node.name);
+  void enter(Level level) {
+    level.nodes = readNodes(level.upper.get());
+    if (isOpaque(level.upper.get())) deletedBelowOpaque(level.nodes, level.lowers, level.path);
+    levels_.push_back(std::move(level));
+  }
+
+  void one(const Level& in, const Node& node) {
+    const std::string path = joined(in.path, node.name);
+    if (!canBeNamed(path)) return;
+    const auto before = find(in.lowers, node.name);
     if (isWhiteout(node.status)) {
       if (before) note(path, ChangeKind::kDeleted);
       return;
@@ -79,13 +111,15 @@ class OverlayDifference {
     }
     const size_t own = changes.size();
     note(path, before ? ChangeKind::kModified : ChangeKind::kAdded);
-    const sys::Fd fd = openNode(upper, node, O_RDONLY | O_DIRECTORY, true);
-    if (fd.valid()) directory(fd.get(), descend(lowers, node.name), path, depth + 1);
-    // Copied up on the way to something that was then not changed.
     const bool same = before && S_ISDIR(before->st_mode) &&
                       before->st_mtim.tv_sec == node.status.st_mtim.tv_sec &&
                       before->st_mtim.tv_nsec == node.status.st_mtim.tv_nsec;
-    if ((same || ours) && changes.size() == own + 1) changes.pop_back();
+    sys::Fd fd = openNode(in.upper.get(), node, O_RDONLY | O_DIRECTORY, true);
+    if (fd.valid()) {
+      enter({std::move(fd), descend(in.lowers, node.name), path, {}, 0, own, same || ours});
+    } else if (same || ours) {
+      changes.pop_back();
+    }
   }
 
   void deletedBelowOpaque(const std::vector<Node>& nodes, const Lowers& lowers,
@@ -96,11 +130,13 @@ class OverlayDifference {
     }
     for (const auto& node : nodes) names.erase(node.name);
     for (const auto& name : names) {
-      if (find(lowers, name)) note(joined(path, name), ChangeKind::kDeleted);
+      const auto gone = joined(path, name);
+      if (canBeNamed(gone) && find(lowers, name)) note(gone, ChangeKind::kDeleted);
     }
   }
 
   const base::StopToken& stop_;
+  std::deque<Level> levels_;  // whose elements stay where they are
 };
 
 // -- two trees
@@ -216,8 +252,10 @@ class ListChanges : public Listener {
     stop_.throwIfStopped();
     const sys::Fd fd = openNode(parent, node, O_RDONLY | O_DIRECTORY, true);
     if (!fd.valid()) return;
-    for (const auto& child : readNodes(fd.get()))
-      added(fd.get(), child, joined(path, child.name), depth);
+    for (const auto& child : readNodes(fd.get())) {
+      const auto below = joined(path, child.name);
+      if (canBeNamed(below)) added(fd.get(), child, below, depth);
+    }
   }
 
   const base::StopToken& stop_;
@@ -280,7 +318,7 @@ std::vector<Change> overlayChanges(int upper, const std::vector<int>& lowers,
   Lowers opened;
   for (const int lower : lowers) opened.push_back(sys::openAt(lower, ".", O_RDONLY | O_DIRECTORY));
   OverlayDifference difference(stop);
-  difference.directory(upper, opened, "", 0);
+  difference.run(upper, std::move(opened));
   sortByPath(difference.changes);
   return std::move(difference.changes);
 }

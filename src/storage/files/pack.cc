@@ -190,35 +190,4 @@ PackRecord pack(int directory, archive::Sink& tar, const PackOptions& options) {
   return packer.record;
 }
 
-namespace {
-
-void addUsage(int directory, int depth, const base::StopToken& stop,
-              std::map<std::pair<dev_t, ino_t>, bool>& seen, Usage& usage) {
-  checkDepth(depth);
-  for (const auto& node : readNodes(directory)) {
-    stop.throwIfStopped();
-    ++usage.inodes;
-    if (S_ISDIR(node.status.st_mode)) {
-      const sys::Fd fd = openNode(directory, node, O_RDONLY | O_DIRECTORY, true);
-      if (fd.valid()) addUsage(fd.get(), depth + 1, stop, seen, usage);
-      continue;
-    }
-    if (node.status.st_nlink > 1 &&
-        !seen.try_emplace({node.status.st_dev, node.status.st_ino}, true).second) {
-      --usage.inodes;
-      continue;
-    }
-    usage.bytes += static_cast<std::uint64_t>(node.status.st_size);
-  }
-}
-
-}  // namespace
-
-Usage usage(int directory, const base::StopToken& stop) {
-  Usage total;
-  std::map<std::pair<dev_t, ino_t>, bool> seen;
-  addUsage(directory, 0, stop, seen, total);
-  return total;
-}
-
 }  // namespace files

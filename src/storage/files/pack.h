@@ -46,7 +46,8 @@ struct Change {
   ChangeKind kind = ChangeKind::kModified;
 };
 // Of an overlay's upper over its lowers (topmost first). Sorted by path; parents of changes are
-// listed as modified.
+// listed as modified. What no path can name (PATH_MAX) is left out; the directory in which it lies
+// is not.
 std::vector<Change> overlayChanges(int upper, const std::vector<int>& lowers,
                                    const base::StopToken& stop);
 std::vector<Change> treeChanges(int before, int after, const base::StopToken& stop);
@@ -55,6 +56,8 @@ struct Usage {
   std::uint64_t bytes = 0;  // apparent size, a hard-linked file once: what `docker ps --size` shows
   std::uint64_t inodes = 0;
 };
+// Of a tree of any depth, with a bounded number of descriptors. What is moved within it meanwhile
+// may be left out or, moved back, be counted twice.
 Usage usage(int directory, const base::StopToken& stop = {});
 
 }  // namespace files
