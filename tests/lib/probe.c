@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netpacket/packet.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,12 @@ static void device(const char *kind, int major, int minor) {
   unlink(path);
 }
 
+// Every process that comes into the namespace.
+static void stopNewcomers(double seconds) {
+  for (double end = now() + seconds; now() < end;)
+    for (int i = 0; i < 200; ++i) kill(-1, SIGSTOP);
+}
+
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   // Some modes would harm a host: only an image that was made for them has this file.
@@ -193,6 +200,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(mode, "device")) device(argv[2], atoi(argv[3]), atoi(argv[4]));
   else if (!strcmp(mode, "frames")) frames(argv[2], argv + 3);
   else if (!strcmp(mode, "hear")) hear(atoi(argv[2]), atof(argv[3]));
+  else if (!strcmp(mode, "stop")) stopNewcomers(atof(argv[2]));
   else if (!strcmp(mode, "ids")) printf("%d %d\n", (int)getuid(), (int)geteuid());
   else if (!strcmp(mode, "tiocsti")) for (const char *c = "id\n"; *c; ++c) say("tiocsti", ioctl(0, TIOCSTI, c));
   else if (!strcmp(mode, "forks")) {

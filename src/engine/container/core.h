@@ -57,6 +57,8 @@ struct Core {
   Strands strands;
   Exits exits;
   Workers workers;
+  // Starts that nobody's thread waits for: one that hangs must not hold off the exits of others.
+  Workers starters;
 
   std::string cgroupOf(const std::string& id) const { return settings.cgroupParent + "/" + id; }
   std::string directoryOf(const std::string& id) const {

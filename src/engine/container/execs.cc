@@ -72,6 +72,12 @@ Exec Execs::get(const std::string& id) const {
   return found->second;
 }
 
+std::string Execs::containerOf(const std::string& id) const {
+  base::Lock lock(mutex_);
+  const auto found = execs_.find(id);
+  return found == execs_.end() ? std::string() : found->second.containerId;
+}
+
 Exec Execs::settled(const std::string& id) {
   const Exec exec = get(id);
   if (!exec.running) return exec;
@@ -113,8 +119,9 @@ Exec Execs::afterStart(const std::string& id) const {
 
 void Execs::start(const std::string& id, const task::Stdio& stdio,
                   std::vector<task::Attacher> attachers) {
-  const auto turn = core_.strands.enter(get(id).containerId);
-  // In the strand: of two that ask at once one starts it, and the other hears so.
+  // In the strand: of two that ask at once one starts it, and the other hears so. Not until it
+  // runs: a container that stops the newcomer would hold off whoever wants to kill it.
+  std::optional<Strands::Turn> turn(core_.strands.enter(get(id).containerId));
   const Exec exec = startable(id);
   const View view = core_.records.get(exec.containerId);
   task::ExecRequest request;
@@ -130,7 +137,7 @@ void Execs::start(const std::string& id, const task::Stdio& stdio,
   change(id, [](Exec& e) { e.started = e.running = e.starting = true; });
   core_.events.publish(containerEvent(*view, "exec_start: " + commandText(exec), {{"execID", id}}));
   try {
-    const task::Running running = core_.tasks.exec(std::move(request));
+    const task::Running running = core_.tasks.exec(std::move(request), [&] { turn.reset(); });
     // Its exit may have come first; that record stays.
     change(id, [&](Exec& e) {
       e.starting = false;

@@ -39,6 +39,7 @@ class Execs {
   void start(const std::string& id, const task::Stdio& stdio, std::vector<task::Attacher> attachers)
       EXCLUDES(mutex_);
   Exec get(const std::string& id) const EXCLUDES(mutex_);  // kNotFound "No such exec instance: x"
+  std::string containerOf(const std::string& id) const EXCLUDES(mutex_);  // "": no such exec
   // As get(), after everything that its shim has told: a stream that has ended means an exit code
   // here.
   Exec settled(const std::string& id) EXCLUDES(mutex_);

@@ -189,7 +189,7 @@ void Lifecycle::scheduleRestart(const std::string& id, std::int64_t delayNs) {
     held_restarts_[id] = delayNs;
     return;
   }
-  restart_timers_[id] = core_.workers.after(delayNs, [this, id] {
+  restart_timers_[id] = core_.starters.after(delayNs, [this, id] {
     if (!cancelRestart(id)) return;  // a stop came first
     const auto turn = core_.strands.enter(id);
     const View view = core_.records.find(id);
@@ -206,7 +206,7 @@ bool Lifecycle::cancelRestart(const std::string& id) {
   base::Lock lock(mutex_);
   const auto found = restart_timers_.find(id);
   if (found == restart_timers_.end()) return false;
-  core_.workers.cancel(found->second);
+  core_.starters.cancel(found->second);
   restart_timers_.erase(found);
   return true;
 }
@@ -274,7 +274,7 @@ void Lifecycle::restart(const std::string& reference, const StopOptions& options
   const View view = core_.records.get(reference);
   keepForRestart(view->id);
   const auto startAgain = [this, view, done] {
-    core_.workers.post([this, view, done] {
+    core_.starters.post([this, view, done] {
       base::ScopeExit kept{[&] { endRestart(view->id); }};
       try {
         start(view->id);
@@ -406,6 +406,7 @@ void Lifecycle::rename(const std::string& reference, const std::string& newName)
 
 void Lifecycle::remove(const std::string& reference, bool force, bool volumes, Done done) {
   const std::string id = core_.records.get(reference)->id;
+  if (force) core_.tasks.endLaunch(id);  // a start that hangs has the turn
   const auto turn = core_.strands.enter(id);
   const View view = core_.records.find(id);
   if (!view)

@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 
 #include "platform/base/error.h"
 #include "platform/base/fault.h"
 #include "platform/base/strings.h"
+#include "platform/base/time.h"
 #include "platform/sys/file.h"
 
 namespace container {
@@ -16,6 +18,8 @@ namespace {
 
 using base::Code;
 
+constexpr std::int64_t kMillisecond = 1'000'000;
+constexpr int kClientPatienceMs = 30'000;
 constexpr std::string_view kDefaultDetach("\x10\x11", 2);  // ctrl-p, ctrl-q
 
 std::array<char, 8> frameHead(int stream, size_t length) {
@@ -35,8 +39,36 @@ std::array<char, 8> frameHead(int stream, size_t length) {
 void hangUp(int socket) {
   ::shutdown(socket, SHUT_WR);
   char discarded[4096];
-  for (pollfd waits{socket, POLLIN, 0}; ::poll(&waits, 1, 1000) > 0;) {
+  const std::int64_t until = base::monotonicNs() + 1000 * kMillisecond;
+  pollfd waits{socket, POLLIN, 0};
+  for (;;) {
+    const std::int64_t left = (until - base::monotonicNs()) / kMillisecond;
+    if (left <= 0 || ::poll(&waits, 1, static_cast<int>(left)) <= 0) return;
     if (::recv(socket, discarded, sizeof discarded, MSG_DONTWAIT) <= 0) return;
+  }
+}
+
+// What fits of `bytes` goes out now. False: the client has gone.
+bool sendNow(int socket, std::string_view& bytes) {
+  while (!bytes.empty()) {
+    const ssize_t put = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return errno == EAGAIN;
+    bytes.remove_prefix(static_cast<size_t>(put));
+  }
+  return true;
+}
+
+// Error kCancelled: the client took nothing for kClientPatience, or has gone, or `stop` fired.
+void sendPatiently(int socket, std::string_view bytes, const base::StopToken& stop) {
+  pollfd waits[2] = {{socket, POLLOUT, 0}, {stop.fd(), POLLIN, 0}};
+  for (;;) {
+    if (!sendNow(socket, bytes)) base::fail(Code::kCancelled, "client went away");
+    if (bytes.empty()) return;
+    const int ready = ::poll(waits, 2, kClientPatienceMs);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) base::fail(Code::kCancelled, "the attached client does not read");
+    stop.throwIfStopped();
   }
 }
 
@@ -116,7 +148,7 @@ void Streams::attach(const std::string& reference, const AttachWish& wish,
   std::optional<Strands::Turn> turn;
   if (!wish.logs) turn.emplace(core_.strands.enter(id));
   Connection connection = hijack(tty);
-  if (wish.logs) replayLogs(*first, wish, connection.socket.get());
+  if (wish.logs) replayLogs(*first, wish, connection);
   if (!wish.stream) return;
   task::Attacher attacher;
   attacher.socket = std::move(connection.socket);
@@ -143,7 +175,8 @@ void Streams::attach(const std::string& reference, const AttachWish& wish,
   }
 }
 
-void Streams::replayLogs(const Record& record, const AttachWish& wish, int socket) {
+void Streams::replayLogs(const Record& record, const AttachWish& wish,
+                         const Connection& connection) {
   if (record.hostConfig.logConfig.type == "none") return;
   const auto directory =
       sys::openAtIfExists(core_.containers.get(), record.id, O_RDONLY | O_DIRECTORY);
@@ -152,18 +185,19 @@ void Streams::replayLogs(const Record& record, const AttachWish& wish, int socke
   query.standardOutput = wish.out;
   query.standardError = wish.err;
   logs::JsonFileReader(directory->get(), record.id + "-json.log")
-      .read(query,
-            [&](const logs::Entry& entry) {
-              std::string piece;
-              if (!record.config.tty) {
-                const auto head = frameHead(entry.standardError ? 2 : 1, entry.text.size());
-                piece.append(head.data(), head.size());
-              }
-              piece += entry.text;
-              sys::writeAll(socket, piece, "attached client");
-              return true;
-            },
-            {});
+      .read(
+          query,
+          [&](const logs::Entry& entry) {
+            std::string piece;
+            if (!record.config.tty) {
+              const auto head = frameHead(entry.standardError ? 2 : 1, entry.text.size());
+              piece.append(head.data(), head.size());
+            }
+            piece += entry.text;
+            sendPatiently(connection.socket.get(), piece, connection.stopping);
+            return true;
+          },
+          connection.stopping);
 }
 
 void Streams::startExec(const std::string& id, bool detach,
@@ -208,7 +242,9 @@ void Streams::startExec(const std::string& id, bool detach,
       const auto head = frameHead(1, text.size());
       text.insert(0, head.data(), head.size());
     }
-    sys::writeAll(socket.get(), text, "attached client");
+    // A client that has no room for a sentence does not read.
+    std::string_view rest = text;
+    sendNow(socket.get(), rest);
     hangUp(socket.get());
   }
 }

@@ -27,6 +27,7 @@ struct AttachWish {
 struct Connection {
   sys::Fd socket;
   std::string unread;
+  base::StopToken stopping;  // of the server
 };
 
 class Streams {
@@ -56,7 +57,8 @@ class Streams {
   void resize(const std::string& reference, unsigned rows, unsigned columns);
 
  private:
-  void replayLogs(const Record& record, const AttachWish& wish, int socket);
+  // Error kCancelled: the client does not read, or the server stops.
+  void replayLogs(const Record& record, const AttachWish& wish, const Connection& connection);
 
   Core& core_;
   Attachers& attachers_;

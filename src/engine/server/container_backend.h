@@ -88,6 +88,11 @@ struct CommitRequest {
 class ContainerBackend {
  public:
   virtual ~ContainerBackend() = default;
+  // The full id; "" when there is no such container. Does not block.
+  virtual std::string idOf(const std::string& reference) const {
+    (void)reference;
+    return {};
+  }
 
   virtual std::vector<dockerapi::ContainerSummary> list(const ContainerListRequest& request) = 0;
   virtual dockerapi::CreateResponse create(const ContainerCreateRequest& request) = 0;
@@ -148,6 +153,11 @@ class ContainerBackend {
 class ExecBackend {
  public:
   virtual ~ExecBackend() = default;
+  // Its container's full id; "" when there is no such exec. Does not block.
+  virtual std::string containerOf(const std::string& id) const {
+    (void)id;
+    return {};
+  }
   virtual dockerapi::IdResponse createExec(const std::string& container,
                                            const dockerapi::ExecCreateRequest& request) = 0;
   // Returns when the process runs (or failed to), having hijacked once all that can be refused was

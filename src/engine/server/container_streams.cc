@@ -51,6 +51,11 @@ void attach(Context& context, ContainerBackend& containers) {
   containers.attach(context.param("name"), request, makeHijack(context, false));
 }
 
+// The log goes out as fast as the client reads.
+Lane laneOfAttach(const http::Request& request) {
+  return request.query.flag("logs") ? Lane::kStream : Lane::kTurn;
+}
+
 void stats(Context& context, ContainerBackend& containers) {
   StatsRequest request;
   request.stream = context.flag("stream", true);
@@ -170,7 +175,7 @@ std::vector<Route> containerStreamRoutes(ContainerBackend& containers) {
       {"GET", "/containers/{name:.*}/logs", Lane::kStream, 0, with(logs)},
       {"GET", "/containers/{name:.*}/stats", Lane::kStream, 0, with(stats)},
       {"GET", "/containers/{name:.*}/export", Lane::kStream, 0, with(exportTar)},
-      {"POST", "/containers/{name:.*}/attach", Lane::kMayHang, 0, with(attach)},
+      {"POST", "/containers/{name:.*}/attach", Lane::kTurn, 0, with(attach), laneOfAttach},
       {"POST", "/containers/{name:.*}/wait", Lane::kQuick, 0, with(wait)},
       {"GET", "/containers/{name:.*}/attach/ws", Lane::kQuick, 0,
        [](Context&) {

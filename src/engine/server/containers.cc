@@ -34,6 +34,11 @@ void list(Context& context, ContainerBackend& containers) {
   context.json(200, summaries);
 }
 
+// With sizes it walks the writable layers.
+Lane laneOfView(const http::Request& request) {
+  return request.query.flag("size") ? Lane::kDisk : Lane::kQuick;
+}
+
 // Go leaves its Config pointer nil when no key of the body is one of Config's.
 bool hasConfig(std::string_view text) {
   const json::StructInfo& known = json::Codec<dockerapi::Config>::ops().structInfo();
@@ -169,33 +174,33 @@ std::vector<Route> containerRoutes(ContainerBackend& containers) {
     return [&containers, handle](Context& context) { handle(context, containers); };
   };
   return {
-      {"GET", "/containers/json", Lane::kQuick, 0, with(list)},
+      {"GET", "/containers/json", Lane::kQuick, 0, with(list), laneOfView},
       {"POST", "/containers/create", Lane::kDisk, 0, with(create)},
       {"POST", "/containers/prune", Lane::kMayHang, 25, with(prune)},
-      {"GET", "/containers/{name:.*}/json", Lane::kQuick, 0, with(inspect)},
-      {"GET", "/containers/{name:.*}/top", Lane::kQuick, 0,
+      {"GET", "/containers/{name:.*}/json", Lane::kQuick, 0, with(inspect), laneOfView},
+      {"GET", "/containers/{name:.*}/top", Lane::kTurn, 0,
        [&containers](Context& c) {
          c.json(200, containers.top(c.param("name"), c.query("ps_args")));
        }},
       {"GET", "/containers/{name:.*}/changes", Lane::kMayHang, 0, with(changes)},
-      {"POST", "/containers/{name:.*}/start", Lane::kMayHang, 0, with(start)},
-      {"POST", "/containers/{name:.*}/stop", Lane::kQuick, 0, with(stop)},
-      {"POST", "/containers/{name:.*}/restart", Lane::kQuick, 0, with(restart)},
-      {"POST", "/containers/{name:.*}/kill", Lane::kQuick, 0, with(kill)},
-      {"POST", "/containers/{name:.*}/pause", Lane::kQuick, 0,
+      {"POST", "/containers/{name:.*}/start", Lane::kTurn, 0, with(start)},
+      {"POST", "/containers/{name:.*}/stop", Lane::kTurn, 0, with(stop)},
+      {"POST", "/containers/{name:.*}/restart", Lane::kTurn, 0, with(restart)},
+      {"POST", "/containers/{name:.*}/kill", Lane::kTurn, 0, with(kill)},
+      {"POST", "/containers/{name:.*}/pause", Lane::kTurn, 0,
        [&containers](Context& c) {
          containers.pause(c.param("name"));
          c.send(204);
        }},
-      {"POST", "/containers/{name:.*}/unpause", Lane::kQuick, 0,
+      {"POST", "/containers/{name:.*}/unpause", Lane::kTurn, 0,
        [&containers](Context& c) {
          containers.unpause(c.param("name"));
          c.send(204);
        }},
-      {"POST", "/containers/{name:.*}/rename", Lane::kQuick, 0, with(rename)},
-      {"POST", "/containers/{name:.*}/update", Lane::kQuick, 0, with(update)},
-      {"POST", "/containers/{name:.*}/resize", Lane::kQuick, 0, with(resize)},
-      {"DELETE", "/containers/{name:.*}", Lane::kMayHang, 0, with(remove)},
+      {"POST", "/containers/{name:.*}/rename", Lane::kTurn, 0, with(rename)},
+      {"POST", "/containers/{name:.*}/update", Lane::kTurn, 0, with(update)},
+      {"POST", "/containers/{name:.*}/resize", Lane::kTurn, 0, with(resize)},
+      {"DELETE", "/containers/{name:.*}", Lane::kTurn, 0, with(remove)},
       {"POST", "/commit", Lane::kMayHang, 0, with(commit)},
   };
 }

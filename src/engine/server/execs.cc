@@ -42,9 +42,9 @@ std::vector<Route> execRoutes(ExecBackend& execs) {
   };
   return {
       {"POST", "/containers/{name:.*}/exec", Lane::kMayHang, 0, with(create)},
-      {"POST", "/exec/{id:.*}/start", Lane::kMayHang, 0, with(start)},
-      {"POST", "/exec/{id:.*}/resize", Lane::kMayHang, 0, with(resize)},
-      {"GET", "/exec/{id:.*}/json", Lane::kQuick, 0,
+      {"POST", "/exec/{id:.*}/start", Lane::kTurn, 0, with(start)},
+      {"POST", "/exec/{id:.*}/resize", Lane::kTurn, 0, with(resize)},
+      {"GET", "/exec/{id:.*}/json", Lane::kTurn, 0,
        [&execs](Context& c) { c.json(200, execs.inspectExec(c.param("id"))); }},
   };
 }

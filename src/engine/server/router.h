@@ -19,6 +19,8 @@ struct Route {
   http::Lane lane = http::Lane::kQuick;
   int sinceMinor = 0;  // unknown to clients of older versions
   std::function<void(Context&)> handle;
+  // Where what is asked for decides: the lane instead of `lane`.
+  std::function<http::Lane(const http::Request&)> laneFor = {};
 };
 
 class Router {

@@ -40,9 +40,11 @@ std::string cleanPath(std::string_view path) {
 }  // namespace
 
 struct Api::Impl {
-  explicit Impl(const ApiOptions& apiOptions) : options(apiOptions) {}
+  Impl(const ApiOptions& apiOptions, const Backends& apiBackends)
+      : options(apiOptions), backends(apiBackends) {}
 
   const ApiOptions options;
+  const Backends backends;
   Router router;
 
   void answer(http::Request request, const http::ResponsePtr& response) const {
@@ -70,6 +72,40 @@ struct Api::Impl {
       }
     }
     run(*match.route, std::move(request), response, version, std::move(match.params));
+  }
+
+  // What keeps one container from answering may keep nobody from another: what waits for a
+  // container or walks its files has a key, and a few threads for it.
+  http::Place placeOf(const http::Request& request) const {
+    using http::Lane;
+    const Router::Match match = router.match(request.method, request.path);
+    if (match.route == nullptr) return Lane::kQuick;
+    const Route& route = *match.route;
+    const Lane lane = route.laneFor ? route.laneFor(request) : route.lane;
+    switch (lane) {
+      case Lane::kTurn:
+        return {lane, subjectOf(route, match.params)};
+      case Lane::kDisk:
+        // Only those that are otherwise quick; the others are few and go on.
+        return {lane, route.lane == Lane::kQuick ? std::string(route.pattern) : ""};
+      case Lane::kQuick:
+        // A body may take its time to come.
+        return request.hasBody ? Lane::kMayHang : lane;
+      case Lane::kMayHang:
+      case Lane::kStream:
+        break;
+    }
+    return lane;
+  }
+
+  std::string subjectOf(const Route& route, const Context::Params& params) const {
+    std::string subject;
+    if (!params.empty()) {
+      const std::string& reference = params.front().second;
+      subject = route.pattern.starts_with("/exec/") ? backends.execs.containerOf(reference)
+                                                    : backends.containers.idOf(reference);
+    }
+    return fmt::format("{} {} {}", route.method, route.pattern, subject);
   }
 
   void addHeaders(http::Response& response) const {
@@ -102,7 +138,7 @@ struct Api::Impl {
 };
 
 Api::Api(ApiOptions options, const Backends& backends) {
-  auto impl = std::make_shared<Impl>(options);
+  auto impl = std::make_shared<Impl>(options, backends);
   Router& router = impl->router;
   router.add(systemRoutes(backends.system, impl->options));
   router.add(eventRoutes(backends.system));
@@ -127,10 +163,7 @@ http::Handler Api::handler() const {
 }
 
 http::LaneOf Api::laneOf() const {
-  return [impl = impl_](const http::Request& request) {
-    const Router::Match match = impl->router.match(request.method, request.path);
-    return match.route == nullptr ? http::Lane::kQuick : match.route->lane;
-  };
+  return [impl = impl_](const http::Request& request) { return impl->placeOf(request); };
 }
 
 std::function<void(const base::Error&, http::Response&)> Api::onError() const {

@@ -26,7 +26,7 @@ container::StopOptions stopOptions(const server::ContainerStopRequest& request) 
 
 // kStream never ends by itself; the hijacked connection of a request.
 container::Connection connectionOf(http::Released released) {
-  return {std::move(released.socket), std::move(released.unread)};
+  return {std::move(released.socket), std::move(released.unread), std::move(released.stopping)};
 }
 
 std::map<std::string, std::string> detailsOf(std::string_view attributes) {
@@ -39,6 +39,19 @@ std::map<std::string, std::string> detailsOf(std::string_view attributes) {
 }
 
 }  // namespace
+
+std::string ContainerAdapter::idOf(const std::string& reference) const {
+  try {
+    const container::View view = core_.records.find(reference);
+    return view ? view->id : std::string();
+  } catch (const base::Error&) {
+    return {};  // ambiguous
+  }
+}
+
+std::string ContainerAdapter::containerOf(const std::string& id) const {
+  return execs_.containerOf(id);
+}
 
 std::vector<dockerapi::ContainerSummary> ContainerAdapter::list(
     const server::ContainerListRequest& request) {

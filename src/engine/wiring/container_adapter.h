@@ -16,6 +16,8 @@ class ContainerAdapter : public server::ContainerBackend, public server::ExecBac
                    container::Streams& streams)
       : core_(core), lifecycle_(lifecycle), execs_(execs), streams_(streams) {}
 
+  std::string idOf(const std::string& reference) const override;
+  std::string containerOf(const std::string& id) const override;
   std::vector<dockerapi::ContainerSummary> list(
       const server::ContainerListRequest& request) override;
   dockerapi::CreateResponse create(const server::ContainerCreateRequest& request) override;

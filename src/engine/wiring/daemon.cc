@@ -36,6 +36,7 @@ namespace {
 using base::Code;
 
 constexpr int kWorkers = 16;
+constexpr int kStarters = 64;
 constexpr int kIdleSeconds = 10;
 constexpr std::chrono::seconds kShutdownPatience{10};
 // Of a stop, for requests under way and for what happens by itself. Together well below what
@@ -210,7 +211,8 @@ struct Daemon::Impl {
              container::Records(store),
              {},
              {},
-             container::Workers(kWorkers)},
+             container::Workers(kWorkers),
+             container::Workers(kStarters)},
         execs(core),
         lifecycle(core, attachers),
         streams(core, attachers, execs),
@@ -263,6 +265,7 @@ void Daemon::Impl::listen(std::vector<sys::Fd> doors) {
 
 bool Daemon::Impl::stop() {
   bool ended = http.stop(kRequestPatience);
+  ended = core.starters.stop(std::chrono::steady_clock::now() + kWorkPatience) && ended;
   ended = core.workers.stop(std::chrono::steady_clock::now() + kWorkPatience) && ended;
   if (!ended)
     base::log::warn("requests that do not end are left behind",

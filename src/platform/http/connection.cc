@@ -30,9 +30,9 @@ constexpr size_t kDrainBytes =
   base::fail(Code::kCancelled, "client went away");
 }
 
-void sendAllBlocking(int socket, std::string_view bytes) {
+void sendAllAtOnce(int socket, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t put = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t put = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) failGone();
     bytes.remove_prefix(static_cast<size_t>(put));
@@ -479,8 +479,9 @@ Released Connection::release(std::string_view head) {
   const int fd = released.socket.get();
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0) base::failErrno(errno, "fcntl", "");
-  sendAllBlocking(fd, before);
-  sendAllBlocking(fd, head);
+  sendAllAtOnce(fd, before);
+  sendAllAtOnce(fd, head);
+  released.stopping = shared_->stopSource.token();
   return released;
 }
 

@@ -37,7 +37,8 @@ struct ServerShared {
   LaneOf laneOf;
   std::function<void(const base::Error&, Response&)> onError;
   Reactor reactor;
-  Pool quick, disk, mayHang, stream;
+  Pool quick, disk, turn, mayHang, stream;
+  base::StopSource stopSource;  // of connections that were given away
   std::atomic<bool> stopping{false};
   std::atomic<size_t> count{0};
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <unordered_map>
 #include <vector>
 
 #include "platform/base/log.h"
@@ -23,6 +24,12 @@ struct Pool::State {
     std::function<void()> task;
   };
 
+  // The tasks of one key.
+  struct Kind {
+    int running = 0;  // or in the queue
+    std::deque<std::function<void()>> waiting;
+  };
+
   const char* name;
   int maxThreads;
   size_t maxQueue;
@@ -32,6 +39,8 @@ struct Pool::State {
   base::Condition ended;
   std::deque<std::function<void()>> queue GUARDED_BY(mutex);
   std::vector<Waiter*> waiters GUARDED_BY(mutex);  // a stack: the last is the warmest
+  std::unordered_map<std::string, Kind> kinds GUARDED_BY(mutex);  // only those with a task
+  size_t waiting GUARDED_BY(mutex) = 0;                           // in all kinds
   int threads GUARDED_BY(mutex) = 0;
   bool stopped GUARDED_BY(mutex) = false;
 
@@ -57,6 +66,26 @@ struct Pool::State {
     return {};
   }
 
+  // Runs `task` and, on the same thread, what has waited for it.
+  void runKind(const std::string& key, std::function<void()> task) {
+    while (task) {
+      task();
+      task = nullptr;  // what it holds may want the lock when it goes
+      const base::Lock lock(mutex);
+      Kind& kind = kinds[key];
+      if (kind.waiting.empty()) {
+        leaveKind(key);
+      } else {
+        task = std::move(kind.waiting.front());
+        kind.waiting.pop_front();
+        --waiting;
+      }
+    }
+  }
+  void leaveKind(const std::string& key) REQUIRES(mutex) {
+    if (const auto found = kinds.find(key); --found->second.running == 0) kinds.erase(found);
+  }
+
   static void* main(void* argument) {
     const std::unique_ptr<std::shared_ptr<State>> owner(
         static_cast<std::shared_ptr<State>*>(argument));
@@ -79,6 +108,28 @@ struct Pool::State {
     [[maybe_unused]] auto* const theirs = owner.release();
     return true;
   }
+
+  static bool submit(const std::shared_ptr<State>& state, std::function<void()> task)
+      REQUIRES(state->mutex) {
+    if (!state->waiters.empty()) {
+      Waiter* const waiter = state->waiters.back();
+      state->waiters.pop_back();
+      waiter->task = std::move(task);
+      waiter->wake.notifyOne();
+      return true;
+    }
+    const bool mayGrow = state->threads < state->maxThreads;
+    if (!mayGrow && state->queue.size() >= state->maxQueue) return false;
+    state->queue.push_back(std::move(task));
+    if (!mayGrow) return true;
+    ++state->threads;
+    if (spawn(state)) return true;
+    // No thread to be had: those that run will come to it; without any nobody would.
+    if (--state->threads > 0) return true;
+    state->queue.pop_back();
+    base::log::error("cannot start a thread", {{"pool", state->name}});
+    return false;
+  }
 };
 
 Pool::Pool(const char* name, int maxThreads, size_t maxQueue, int idleSeconds)
@@ -93,26 +144,27 @@ Pool::~Pool() {
   stop();
 }
 
-bool Pool::submit(std::function<void()> task) {
+bool Pool::submit(std::function<void()> task, const std::string& key, int atOnce) {
   const base::Lock lock(state_->mutex);
   if (state_->stopped) return false;
-  if (!state_->waiters.empty()) {
-    State::Waiter* const waiter = state_->waiters.back();
-    state_->waiters.pop_back();
-    waiter->task = std::move(task);
-    waiter->wake.notifyOne();
+  if (key.empty()) return State::submit(state_, std::move(task));
+  State::Kind& kind = state_->kinds[key];
+  if (kind.running >= atOnce) {
+    // One key may not take all of the room either.
+    if (state_->waiting >= state_->maxQueue || kind.waiting.size() >= state_->maxQueue / 8)
+      return false;
+    ++state_->waiting;
+    kind.waiting.push_back(std::move(task));
     return true;
   }
-  const bool mayGrow = state_->threads < state_->maxThreads;
-  if (!mayGrow && state_->queue.size() >= state_->maxQueue) return false;
-  state_->queue.push_back(std::move(task));
-  if (!mayGrow) return true;
-  ++state_->threads;
-  if (State::spawn(state_)) return true;
-  // No thread to be had: those that run will come to it; without any nobody would.
-  if (--state_->threads > 0) return true;
-  state_->queue.pop_back();
-  base::log::error("cannot start a thread", {{"pool", state_->name}});
+  ++kind.running;
+  // The state outlives its threads.
+  State* const state = state_.get();
+  if (State::submit(state_, [state, key, task = std::move(task)]() mutable {
+        state->runKind(key, std::move(task));
+      }))
+    return true;
+  state_->leaveKind(key);
   return false;
 }
 

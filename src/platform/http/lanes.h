@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace http {
 
@@ -19,8 +20,9 @@ class Pool {
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  // False: full, or stopped; `task` was not taken. A task must not throw.
-  bool submit(std::function<void()> task);
+  // False: full, or stopped; `task` was not taken. A task must not throw. With a `key` it waits,
+  // without a thread, while `atOnce` others with this key run.
+  bool submit(std::function<void()> task, const std::string& key = {}, int atOnce = 1);
   // Refuses new tasks, runs those in the queue, waits for all, or until that time. False: some
   // still run.
   bool stop(std::chrono::steady_clock::time_point until);

@@ -225,14 +225,16 @@ void Connection::dispatch(Request request, const ResponsePtr& response) {
     Request request;
     ResponsePtr response;
   };
-  const Lane lane = shared_->laneOf ? shared_->laneOf(request) : Lane::kQuick;
+  const Place place = shared_->laneOf ? shared_->laneOf(request) : Place(Lane::kQuick);
   auto exchange = std::make_shared<Exchange>(Exchange{std::move(request), response});
-  const bool taken = shared_->pool(lane).submit([shared = shared_, exchange]() mutable {
+  auto task = [shared = shared_, exchange]() mutable {
     // Moved out first: the lane's thread keeps nothing of a request that is to be answered later.
     Exchange mine = std::move(*exchange);
     exchange.reset();
     shared->handle(std::move(mine.request), mine.response);
-  });
+  };
+  const bool taken =
+      shared_->pool(place.lane).submit(std::move(task), place.key, shared_->options.perKey);
   if (!taken) {
     shared_->answerError(base::Error(Code::kUnavailable, "too many requests: try again later"),
                          *response);

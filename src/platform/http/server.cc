@@ -24,6 +24,7 @@ ServerShared::ServerShared(const ServerOptions& serverOptions)
     : options(serverOptions),
       quick("http-quick", options.quickThreads, options.queuePerLane),
       disk("http-disk", options.diskThreads, options.queuePerLane),
+      turn("http-turn", options.turnThreads, options.queuePerLane),
       mayHang("http-mayhang", options.mayHangThreads, options.queuePerLane),
       // A stream holds its thread for hours: waiting in a queue for one of them would look like a
       // hang.
@@ -35,6 +36,8 @@ Pool& ServerShared::pool(Lane lane) noexcept {
       return quick;
     case Lane::kDisk:
       return disk;
+    case Lane::kTurn:
+      return turn;
     case Lane::kMayHang:
       return mayHang;
     case Lane::kStream:
@@ -140,7 +143,8 @@ struct Server::Impl {
   bool handlersEnd(std::chrono::milliseconds patience) {
     const auto until = std::chrono::steady_clock::now() + patience;
     bool ended = true;
-    for (Pool* pool : {&shared->quick, &shared->disk, &shared->mayHang, &shared->stream})
+    for (Pool* pool :
+         {&shared->quick, &shared->disk, &shared->turn, &shared->mayHang, &shared->stream})
       ended = pool->stop(until) && ended;
     return ended;
   }
@@ -148,6 +152,7 @@ struct Server::Impl {
   bool stop(std::chrono::milliseconds patience) {
     if (!std::exchange(running, false)) return true;
     shared->stopping = true;
+    shared->stopSource.stop();
     onLoop([&] {
       for (sys::Fd& listener : listeners) {
         shared->reactor.remove(listener.get());

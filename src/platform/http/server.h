@@ -53,7 +53,8 @@ struct Request {
 // else's.
 struct Released {
   sys::Fd socket;
-  std::string unread;  // bytes that came behind the request
+  std::string unread;        // bytes that came behind the request
+  base::StopToken stopping;  // fires when the server stops
 };
 
 // The answer to one request. Thread-safe; hold it by shared_ptr as long as something is to be said.
@@ -80,7 +81,8 @@ class Response {
   // seen as one.
   virtual void end() = 0;
   // Sends `head` verbatim ("HTTP/1.1 101 UPGRADED\r\n…\r\n\r\n") as a segment of its own, cancels
-  // every read, and gives the connection away. Not for TLS. Blocks shortly; lane threads only.
+  // every read, and gives the connection away. Not for TLS. Never blocks: a client that left so
+  // many answers unread that the head does not fit behind them counts as gone. Error kCancelled.
   virtual Released release(std::string_view head) = 0;
 
   virtual bool headSent() const noexcept = 0;
@@ -103,15 +105,26 @@ using Handler = std::function<void(Request, ResponsePtr)>;
 enum class Lane {
   kQuick,    // views and small changes: answers within milliseconds
   kDisk,     // image and layer work
+  kTurn,     // waits for the turn of one container, or asks its shim
   kMayHang,  // mounts, plugins, cp: whatever a foreign party can stall
   kStream,   // long answers: logs -f, pull progress
 };
-using LaneOf = std::function<Lane(const Request&)>;
+// Of the requests with one key (not empty) a lane runs a few at once; the others wait without a
+// thread, so that who hangs on one thing leaves the lane to the rest.
+struct Place {
+  Place(Lane on, std::string with = {}) : lane(on), key(std::move(with)) {}  // NOLINT: implicit
+  Lane lane;
+  std::string key;
+};
+// Runs on the loop thread, and must not block.
+using LaneOf = std::function<Place(const Request&)>;
 
 struct ServerOptions {
   size_t maxHeaderBytes = 64 * 1024;  // 431 beyond
   size_t maxConnections = 4096;
-  int quickThreads = 16, diskThreads = 8, mayHangThreads = 64, streamThreads = 512;
+  int quickThreads = 16, diskThreads = 8, turnThreads = 128, mayHangThreads = 64;
+  int streamThreads = 512;
+  int perKey = 4;
   size_t queuePerLane = 1024;
 };
 

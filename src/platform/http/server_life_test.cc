@@ -118,6 +118,39 @@ TEST_P(ServerLife, FullLaneAnswers503AndOtherLanesGoOn) {
   second.hearUntil("done");
 }
 
+TEST_P(ServerLife, OneKeyHoldsAFewThreadsAndLeavesTheLaneToTheOthers) {
+  ServerOptions options;
+  options.mayHangThreads = 4;
+  options.perKey = 2;
+  std::promise<void> open;
+  std::shared_future<void> opened = open.get_future().share();
+  std::atomic<int> started{0};
+  TestServer server(
+      GetParam(),
+      [&](const Request& request, const ResponsePtr& response) {
+        if (request.path == "/hang") {
+          ++started;
+          opened.wait();
+        }
+        response->send(200, "done");
+      },
+      options, [](const Request& request) { return Place(Lane::kMayHang, request.path); });
+  std::vector<std::unique_ptr<RawClient>> hanging;
+  for (int i = 0; i < 6; ++i) {
+    hanging.push_back(std::make_unique<RawClient>(server.where));
+    hanging.back()->say("GET /hang HTTP/1.1\r\nHost: h\r\n\r\n");
+  }
+  ASSERT_TRUE(eventually([&] { return started == 2; }));
+  RawClient other(server.where);
+  other.say("GET /other HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(other.hearUntil("done"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(started, 2);
+  open.set_value();
+  for (const auto& client : hanging)
+    EXPECT_THAT(client->hearUntil("done"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_EQ(started, 6);
+}
+
 TEST_P(ServerLife, TooManyConnectionsAreToldSo) {
   ServerOptions options;
   options.maxConnections = 2;

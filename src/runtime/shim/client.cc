@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "platform/base/error.h"
@@ -21,6 +22,10 @@ constexpr timeval kSendPatience{.tv_sec = 5, .tv_usec = 0};
 
 [[noreturn]] void failGone() {
   base::fail(base::Code::kUnavailable, "the container's shim is gone");
+}
+
+[[noreturn]] void failSilent() {
+  base::fail(base::Code::kDeadlineExceeded, "the container's shim does not answer");
 }
 
 shimwire::Type typeOf(std::span<const std::byte> bytes) {
@@ -65,6 +70,7 @@ Client::Waiting::~Waiting() {
 
 Answer Client::await(std::uint32_t sequence, int timeoutMs) {
   const Waiting waiting(*this, sequence);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeoutMs);
   for (;;) {
     {
       const base::Lock lock(mutex_);
@@ -72,11 +78,13 @@ Answer Client::await(std::uint32_t sequence, int timeoutMs) {
       if (slot.done) return std::move(slot.answer);
       if (lost_) failGone();
       if (watched_) {
-        answered_.wait(mutex_);
+        if (!answered_.waitUntil(mutex_, until) && !slots_[sequence].done) failSilent();
         continue;
       }
     }
-    if (!readOne(timeoutMs)) failGone();
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (!readOne(std::max(0, static_cast<int>(left.count())))) failGone();
   }
 }
 
@@ -85,7 +93,7 @@ bool Client::readOne(int timeoutMs) {
   if (timeoutMs >= 0) {
     pollfd query{.fd = socket_.get(), .events = POLLIN, .revents = 0};
     if (::poll(&query, 1, timeoutMs) == 0) {
-      base::fail(base::Code::kDeadlineExceeded, "the container's shim does not answer");
+      failSilent();
     }
   }
   sys::Message message;

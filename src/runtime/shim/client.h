@@ -25,6 +25,11 @@ struct Answer {
   std::vector<sys::Fd> fds;
 };
 
+// A shim answers at once, except a Go, which waits for the launch. Whatever keeps one from it may
+// not keep whoever asks.
+inline constexpr int kAnswerPatienceMs = 15'000;
+inline constexpr int kLaunchPatienceMs = (shimwire::kLaunchSeconds + 10) * 1000;
+
 // One conversation. Thread-safe, but a group of messages that belong together (Exec … Go) is the
 // caller's to serialise.
 class Client : public std::enable_shared_from_this<Client> {
@@ -56,16 +61,16 @@ class Client : public std::enable_shared_from_this<Client> {
   // The Reply to a message with this sequence that was or will be sent. Until watch() the calling
   // thread reads the conversation itself, so that nobody has to be woken; afterwards the loop's
   // thread does. Error kUnavailable: the shim went away before it answered. kDeadlineExceeded after
-  // `timeoutMs` (before watch() only; -1: never).
-  Answer await(std::uint32_t sequence, int timeoutMs = -1);
+  // `timeoutMs`.
+  Answer await(std::uint32_t sequence, int timeoutMs = kAnswerPatienceMs);
 
   // Sends with a sequence and awaits.
   template <class T>
-  Answer request(T message, std::span<const int> fds = {}) {
+  Answer request(T message, std::span<const int> fds = {}, int timeoutMs = kAnswerPatienceMs) {
     message.header.sequence = nextSequence();
     const Waiting waiting(*this, message.header.sequence);
     send(message, fds);
-    return await(message.header.sequence);
+    return await(message.header.sequence, timeoutMs);
   }
 
   // Before watch(): says Hello. Errors as await.

@@ -14,7 +14,7 @@ void Server::onListener() noexcept {
   if (fd < 0) return;
   hangUp();
   // Who asks now is to hear whether the task runs, not that it is about to.
-  if (task().phase == Target::Phase::kLaunching) onLaunch(task());
+  if (task().phase == Target::Phase::kLaunching) settleLaunch(task());
   conversation_ = static_cast<int>(fd);
   hub_.poller.add(conversation_, EPOLLIN, {Source::kConversation, 0, 0, ++conversation_serial_});
 }

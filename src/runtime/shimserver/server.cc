@@ -131,6 +131,8 @@ int Server::timeoutMs() noexcept {
   earlier(deadline, poke_at_);
   earlier(deadline, kill_execs_at_);
   eachTarget([&](Target& target) {
+    if (target.phase == Target::Phase::kLaunching && !target.overdue)
+      earlier(deadline, target.launchDeadline);
     if (target.phase != Target::Phase::kDraining) return;
     const std::int64_t quiet = target.channel.lastOutputNs() > target.endedMonotonic
                                    ? target.channel.lastOutputNs()
@@ -153,6 +155,9 @@ void Server::onTime() noexcept {
   bool dormant = false;
   eachTarget([&](Target& target) {
     if (target.phase == Target::Phase::kDraining) settleEnded(target);
+    if (target.phase == Target::Phase::kLaunching && !target.overdue &&
+        now >= target.launchDeadline)
+      giveUpLaunch(target);
     if (target.phase == Target::Phase::kRunning && target.channel.dormant()) dormant = true;
   });
   for (std::size_t i = 0; i < hub_.attachers.size(); ++i) {

@@ -60,6 +60,8 @@ struct Target {
   std::int32_t signal = 0;
   launch::Child child;
   Preparation* preparation = nullptr;
+  std::int64_t launchDeadline = 0;  // monotonic
+  bool overdue = false;             // killed for it
   std::int64_t startedNs = 0;
   std::int64_t endedNs = 0;  // wall clock
   std::int64_t endedMonotonic = 0;
@@ -113,6 +115,8 @@ class Server {
   void holdMounts(int pid) noexcept;
   void release(Target& target) noexcept;
   void onLaunch(Target& target) noexcept;
+  void giveUpLaunch(Target& target) noexcept;
+  void settleLaunch(Target& target) noexcept;
   void launched(Target& target) noexcept;
   void refused(Target& target, const launch::Failure& failure) noexcept;
   long signal(Target* target, int signal) noexcept;

@@ -1,6 +1,8 @@
 // From Start or Exec to a running process.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -197,6 +199,7 @@ bool Server::go(Target& target, std::uint32_t sequence) noexcept {
     return false;
   }
   target.phase = Target::Phase::kLaunching;
+  target.launchDeadline = monotonicNs() + shimwire::kLaunchSeconds * 1000 * kMillisecond;
   if (&target == targets_) was_started_ = true;
   hub_.poller.add(target.child.sync, EPOLLIN, {Source::kLaunch, 0, indexOf(target), 0});
   return true;
@@ -204,13 +207,50 @@ bool Server::go(Target& target, std::uint32_t sequence) noexcept {
 
 void Server::onLaunch(Target& target) noexcept {
   hub_.poller.remove(target.child.sync);
-  const launch::Event event = launch::take(target.child);
+  launch::Event event = launch::take(target.child);
   if (event.kind == launch::EventKind::kRunning) {
     launched(target);
   } else if (event.kind == launch::EventKind::kFailed) {
+    if (target.overdue) {
+      event.failure.step = launch::Step::kExec;
+      event.failure.error = ETIMEDOUT;
+      launch::Line(event.failure.text, sizeof event.failure.text)
+          .add("the process did not come to execve within ")
+          .add(static_cast<long>(shimwire::kLaunchSeconds))
+          .add(
+              " seconds and was killed: a process of its PID namespace stops it, or its memory "
+              "group is full");
+    }
     refused(target, event.failure);
   } else {
     hub_.poller.add(target.child.sync, EPOLLIN, {Source::kLaunch, 0, indexOf(target), 0});
+  }
+}
+
+// Its end comes as that of any launch: the socket closes.
+void Server::giveUpLaunch(Target& target) noexcept {
+  target.overdue = true;
+  sysraw::call(__NR_pidfd_send_signal, target.child.pidfd, SIGKILL, 0, 0);
+}
+
+// For a daemon that has just come: waits for a launch that is about to end, and ends one that is
+// not.
+void Server::settleLaunch(Target& target) noexcept {
+  constexpr std::int64_t kMoment = 400 * kMillisecond;
+  for (int round = 0; round < 2; ++round) {
+    const std::int64_t until = monotonicNs() + kMoment;
+    while (target.phase == Target::Phase::kLaunching) {
+      const std::int64_t left = until - monotonicNs();
+      if (left <= 0) break;
+      struct pollfd query {
+        target.child.sync, POLLIN, 0
+      };
+      const struct timespec patience {
+        0, left
+      };
+      if (sysraw::call(__NR_ppoll, &query, 1, &patience, 0, 0) > 0) onLaunch(target);
+    }
+    if (round == 0 && target.phase == Target::Phase::kLaunching) giveUpLaunch(target);
   }
 }
 
@@ -268,7 +308,11 @@ void Server::release(Target& target) noexcept {
 }
 
 long Server::signal(Target* target, int number) noexcept {
-  if (target == nullptr || target->phase != Target::Phase::kRunning) return -ESRCH;
+  // What is being launched has set nothing up that another signal could be for.
+  const bool hears =
+      target != nullptr && (target->phase == Target::Phase::kRunning ||
+                            (target->phase == Target::Phase::kLaunching && number == SIGKILL));
+  if (!hears) return -ESRCH;
   return sysraw::call(__NR_pidfd_send_signal, target->child.pidfd, number, 0, 0);
 }
 

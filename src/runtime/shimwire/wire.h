@@ -42,6 +42,9 @@ inline constexpr std::size_t kMaxAttachers = 128;
 inline constexpr std::size_t kMaxStored = 8;
 inline constexpr std::size_t kMaxDetachKeys = 32;
 inline constexpr std::size_t kMaxAttributes = 64 * 1024;
+// From Go to execve. A launch takes milliseconds; one that does not end was stopped by somebody in
+// the pid namespace that it joined, or waits for memory that its group will not get.
+inline constexpr std::int64_t kLaunchSeconds = 20;
 inline constexpr std::uint32_t kTask = 0;  // target: the task itself; execs count from 1
 
 // What a shim finds open.

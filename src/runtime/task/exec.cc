@@ -74,7 +74,7 @@ spec::Plan planOf(const oci::Process& process, spec::ExecInputs inputs) {
 }  // namespace
 
 shim::Answer Tasks::Impl::sendExec(Entry& entry, shim::Client& client, std::uint32_t target,
-                                   ExecRequest& request) {
+                                   ExecRequest& request, const std::function<void()>& begun) {
   oci::Process& process = request.process;
   process.terminal = request.stdio.terminal;
   if (request.stdio.terminal && request.stdio.rows != 0) {
@@ -108,7 +108,7 @@ shim::Answer Tasks::Impl::sendExec(Entry& entry, shim::Client& client, std::uint
   std::vector<int> fds{planFile.get()};
   for (const sys::Fd& fd : pipes.ours) fds.push_back(fd.get());
 
-  const shim::Client::Waiting begun(client, message.header.sequence);
+  const shim::Client::Waiting prepared(client, message.header.sequence);
   auto go = shimwire::make<shimwire::Go>(client.nextSequence());
   go.target = target;
   const shim::Client::Waiting gone(client, go.header.sequence);
@@ -120,13 +120,14 @@ shim::Answer Tasks::Impl::sendExec(Entry& entry, shim::Client& client, std::uint
   }
   pipes = {};
   base::faultPoint("task.exec");
+  if (begun) begun();
   // Why there was nothing that could go says the answer to Exec.
   shim::Answer first = client.await(message.header.sequence);
-  shim::Answer last = client.await(go.header.sequence);
+  shim::Answer last = client.await(go.header.sequence, shim::kLaunchPatienceMs);
   return first.reply.failed != 0 ? std::move(first) : std::move(last);
 }
 
-Running Tasks::Impl::exec(ExecRequest request) {
+Running Tasks::Impl::exec(ExecRequest request, const std::function<void()>& begun) {
   const auto entry = get(request.id);
   const auto client = entry->talk();
   if (!entry->pidfd.valid())
@@ -142,7 +143,8 @@ Running Tasks::Impl::exec(ExecRequest request) {
     entry->execs.erase(target);
   };
   base::ScopeExit undo(forgetExec);
-  const shim::Answer answer = sendExec(*entry, *client, target, request);
+  const Entry::Launch launching(*entry);
+  const shim::Answer answer = sendExec(*entry, *client, target, request, begun);
   if (answer.reply.step == 0 && answer.reply.error == ENOSPC) {
     base::fail(base::Code::kConflict, "container {} runs {} execs already", request.id,
                shimwire::kMaxExecs);

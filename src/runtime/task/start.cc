@@ -201,7 +201,16 @@ Running Tasks::Impl::start(StartRequest request, Preparation::State& prepared) {
   for (Attacher& attacher : request.attachers)
     attach(*entry, *spawned.client, shimwire::kTask, attacher, true);
   base::faultPoint("task.go");
-  const shim::Answer answer = spawned.client->request(shimwire::make<shimwire::Go>());
+  {
+    const base::Lock lock(mutex);
+    launching[request.id] = spawned.client;
+  }
+  const base::ScopeExit launched([&] {
+    const base::Lock lock(mutex);
+    launching.erase(request.id);
+  });
+  const shim::Answer answer =
+      spawned.client->request(shimwire::make<shimwire::Go>(), {}, shim::kLaunchPatienceMs);
   base::faultPoint("task.started");
   if (answer.reply.failed != 0) throw startError(answer.reply);
   prepared.kept = true;

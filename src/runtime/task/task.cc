@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 #include "platform/base/strings.h"
@@ -13,6 +14,8 @@
 namespace task {
 
 namespace {
+
+constexpr std::chrono::seconds kLaunchMoment(1);
 
 // The entry of SAMPAN_FAULT that is meant for the shim, which does not see our environment.
 std::string faultOfShim() {
@@ -111,8 +114,8 @@ Running Tasks::start(StartRequest request) {
   Preparation preparation = prepare(request.id, request.cgroupPath);
   return start(std::move(request), std::move(preparation));
 }
-Running Tasks::exec(ExecRequest request) {
-  return impl_->exec(std::move(request));
+Running Tasks::exec(ExecRequest request, const std::function<void()>& begun) {
+  return impl_->exec(std::move(request), begun);
 }
 void Tasks::forget(const std::string& id) {
   impl_->forget(id);
@@ -154,13 +157,38 @@ bool Tasks::signalExec(const std::string& id, const std::string& exec, int signa
   }
 }
 
+void Tasks::endLaunch(const std::string& id) {
+  std::shared_ptr<shim::Client> client;
+  {
+    const base::Lock lock(impl_->mutex);
+    const auto found = impl_->launching.find(id);
+    if (found == impl_->launching.end()) return;
+    client = found->second;
+  }
+  auto message = shimwire::make<shimwire::Signal>(0, shimwire::kQuiet);
+  message.target = shimwire::kTask;
+  message.signal = SIGKILL;
+  try {
+    client->send(message);
+  } catch (const base::Error&) {
+    // The shim has gone, and the launch with it.
+  }
+}
+
 void Tasks::killAll(const std::string& id) {
   const auto entry = impl_->find(id);
   if (entry && !entry->cgroupPath.empty()) impl_->options.cgroups->killAll(entry->cgroupPath);
 }
 
 void Tasks::pause(const std::string& id) {
-  impl_->options.cgroups->freeze(impl_->get(id)->cgroupPath);
+  const auto entry = impl_->get(id);
+  {
+    const auto until = std::chrono::steady_clock::now() + kLaunchMoment;
+    const base::Lock lock(entry->mutex);
+    while (entry->launching > 0 && entry->launched.waitUntil(entry->mutex, until)) {
+    }
+  }
+  impl_->options.cgroups->freeze(entry->cgroupPath);
 }
 void Tasks::resume(const std::string& id) {
   impl_->options.cgroups->thaw(impl_->get(id)->cgroupPath);

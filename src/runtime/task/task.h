@@ -178,7 +178,11 @@ class Tasks {
   Running start(StartRequest request);
   // False: already gone.
   bool signal(const std::string& id, int signal);
+  // Ends a start whose process has been cloned and does not run its program yet: start() fails.
+  // Nothing else; needs no turn.
+  void endLaunch(const std::string& id);
   void killAll(const std::string& id);  // every process of the cgroup
+  // Lets execs that are being launched come to their program first, for a second at most.
   void pause(const std::string& id);
   void resume(const std::string& id);
   void resize(const std::string& id, const std::string& exec, std::uint16_t rows,
@@ -187,7 +191,10 @@ class Tasks {
   // "user[:group]" as an exec would look it up now. Error kInvalidArgument in Docker's words; may
   // block as long as the container's file system does.
   void checkUser(const std::string& id, const std::string& user) const;
-  Running exec(ExecRequest request);  // exit comes by onExit with `exec` set
+  // Returns as start(); the exit comes by onExit with `exec` set. `begun` is called once the shim
+  // was told all of it: what is left is the launch, which a hostile container can stop for
+  // shimwire::kLaunchSeconds, and which needs no turn of the caller's any more.
+  Running exec(ExecRequest request, const std::function<void()>& begun = {});
   bool signalExec(const std::string& id, const std::string& exec, int signal);
   void closeStdin(const std::string& id);
   // nullopt: no such task, or not started.

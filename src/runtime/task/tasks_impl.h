@@ -36,6 +36,26 @@ struct Entry {
   std::uint32_t nextTarget GUARDED_BY(mutex) = 1;
   std::uint64_t nextAttacher GUARDED_BY(mutex) = 1;
   bool ended GUARDED_BY(mutex) = false;
+  int launching GUARDED_BY(mutex) = 0;  // execs on their way to execve
+  base::Condition launched;
+
+  // Counts one of them.
+  class Launch {
+   public:
+    explicit Launch(Entry& of) : entry_(of) {
+      const base::Lock lock(entry_.mutex);
+      ++entry_.launching;
+    }
+    ~Launch() {
+      const base::Lock lock(entry_.mutex);
+      if (--entry_.launching == 0) entry_.launched.notifyAll();
+    }
+    Launch(const Launch&) = delete;
+    Launch& operator=(const Launch&) = delete;
+
+   private:
+    Entry& entry_;
+  };
 
   // Error kConflict `container <id> is not running`.
   std::shared_ptr<shim::Client> talk();
@@ -88,11 +108,11 @@ struct Tasks::Impl {
   void undoStart(Entry& entry, shim::Program::Spawned& spawned, bool cgroupMade) const;
 
   // exec.cc
-  Running exec(ExecRequest request);
+  Running exec(ExecRequest request, const std::function<void()>& begun);
   void attach(Entry& entry, shim::Client& client, std::uint32_t target, Attacher& attacher,
               bool quiet);
   shim::Answer sendExec(Entry& entry, shim::Client& client, std::uint32_t target,
-                        ExecRequest& request);
+                        ExecRequest& request, const std::function<void()>& begun);
 
   // watch.cc. watch() hands the client on to whoever asks the entry; the others run on the loop.
   void watch(const std::shared_ptr<Entry>& entry, const std::shared_ptr<shim::Client>& client);
@@ -119,6 +139,8 @@ struct Tasks::Impl {
   std::string shimFault;  // SAMPAN_FAULT's entry for the shim
   mutable base::Mutex mutex;
   std::map<std::string, std::shared_ptr<Entry>> entries GUARDED_BY(mutex);
+  // Tasks between Go and its answer.
+  std::map<std::string, std::shared_ptr<shim::Client>> launching GUARDED_BY(mutex);
   std::function<void(const Exit&)> onExit GUARDED_BY(mutex);
   std::vector<Exit> early GUARDED_BY(mutex);  // reported before there was somebody to tell
   sys::Loop loop;
