@@ -28,6 +28,10 @@ def test_user_by_name_number_and_group(docker, user, uid, gid):
     assert docker.sh('echo $(id -u) $(id -g)', '-u', user).out.split() == [uid, gid]
 
 
+def test_nobody_named_is_root_with_its_groups(docker):
+    assert docker.out('run', '--rm', 'busybox', 'id') == 'uid=0(root) gid=0(root) groups=0(root)'
+
+
 def test_unknown_user_and_group_are_refused(docker):
     for user, word in [('nosuch', 'unable to find user nosuch'), ('web:nosuch', 'unable to find group nosuch')]:
         result = docker.sh('true', '-u', user, check=False)

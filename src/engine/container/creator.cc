@@ -14,6 +14,7 @@
 #include "engine/container/validate.h"
 #include "platform/base/fault.h"
 #include "platform/base/ids.h"
+#include "platform/base/log.h"
 #include "platform/base/scope_exit.h"
 #include "platform/base/strings.h"
 #include "platform/sys/file.h"
@@ -251,14 +252,24 @@ Record planRecord(Core& core, const dockerapi::CreateRequest& request, const Cre
   return record;
 }
 
+// Of those that were made for a container that is not to be; another may have taken it meanwhile.
+void removeUnused(Core& core, const std::string& volume) noexcept {
+  try {
+    core.volumes.remove(volume, true);
+  } catch (const base::Error& error) {
+    base::log::debug("a new volume stays", {{"volume", volume}, {"error", error.message()}});
+  }
+}
+
 // Volumes, directory, writable layer, and last the record: without it the rest is a leftover.
 void realise(Core& core, Record& record, const image::Image& image) {
   std::vector<std::string> made;
-  base::ScopeExit undo{[&] {
-    for (const std::string& volume : made) core.volumes.remove(volume, true);
-    core.snapshots.removeWritable(record.id);
-    sys::removeTree(core.containers.get(), record.id);
+  // Each step apart: one that fails must not keep the others from being undone.
+  base::ScopeExit dropVolumes{[&] {
+    for (const std::string& volume : made) removeUnused(core, volume);
   }};
+  base::ScopeExit dropDirectory{[&] { sys::removeTree(core.containers.get(), record.id); }};
+  base::ScopeExit dropLayer{[&] { core.snapshots.removeWritable(record.id); }};
   makeVolumes(core, record.hostConfig, record.mounts, made);
   sys::makeDirs(core.containers.get(), record.id, 0710);
   core.snapshots.prepareWritable(record.id, image.layers);
@@ -270,7 +281,9 @@ void realise(Core& core, Record& record, const image::Image& image) {
     }
     core.events.append(t, containerEvent(record, "create"));
   });
-  undo.dismiss();
+  dropVolumes.dismiss();
+  dropDirectory.dismiss();
+  dropLayer.dismiss();
 }
 
 }  // namespace

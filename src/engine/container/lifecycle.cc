@@ -19,6 +19,10 @@ using base::Code;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
+[[noreturn]] void failRemoving() {
+  base::fail(Code::kConflict, "container is marked for removal and cannot be started");
+}
+
 void requireStartable(const Record& record) {
   switch (record.state.status) {
     case Status::kRunning:
@@ -26,7 +30,7 @@ void requireStartable(const Record& record) {
     case Status::kPaused:
       base::fail(Code::kConflict, "cannot start a paused container, try unpause instead");
     case Status::kRemoving:
-      base::fail(Code::kConflict, "container is marked for removal and cannot be started");
+      failRemoving();
     case Status::kDead:
       base::fail(Code::kConflict, "container is dead and cannot be started: remove it");
     case Status::kCreated:
@@ -79,6 +83,7 @@ void Lifecycle::start(const std::string& reference) {
 }
 
 void Lifecycle::startInStrand(const View& asked) {
+  if (!mayStart(asked->id)) failRemoving();
   const View view = withPeerById(core_, asked);
   task::Running running;
   try {
@@ -427,21 +432,52 @@ void Lifecycle::remove(const std::string& reference, bool force, bool volumes, D
     return done(std::nullopt);
   }
   changeRecord(core_, store::Durability::kLazy, id, [](Record& record) { stopForGood(record); });
-  stopRunning(view, SIGKILL, 0,
-              [this, id, volumes, done = std::move(done)](std::optional<base::Error> error) {
-                if (error) return done(std::move(error));
-                // The exit is being handled in the strand right now: the removal takes its turn
-                // after it.
-                core_.workers.post([this, id, volumes, done] {
-                  try {
-                    const auto after = core_.strands.enter(id);
-                    if (const View ended = core_.records.find(id)) removeInStrand(ended, volumes);
-                    done(std::nullopt);
-                  } catch (const base::Error& failure) {
-                    done(failure);
-                  }
-                });
-              });
+  endThenRemove(view, volumes, std::move(done));
+}
+
+// The exit is handled in a turn of its own, and the removal takes one after it. A start that waits
+// for its turn between the two is refused: its process would be nobody's.
+void Lifecycle::endThenRemove(const View& view, bool volumes, Done done) {
+  const std::string id = view->id;
+  forbidStarts(id);
+  const auto finished = [this, id, done = std::move(done)](std::optional<base::Error> error) {
+    allowStarts(id);
+    done(std::move(error));
+  };
+  const auto removal = [this, id, volumes, finished] {
+    std::optional<base::Error> failure;
+    try {
+      const auto after = core_.strands.enter(id);
+      if (const View ended = core_.records.find(id)) removeInStrand(ended, volumes);
+    } catch (const base::Error& error) {
+      failure = error;
+    }
+    finished(std::move(failure));
+  };
+  try {
+    stopRunning(view, SIGKILL, 0, [this, removal, finished](std::optional<base::Error> error) {
+      if (error) return finished(std::move(error));
+      core_.workers.post(removal);
+    });
+  } catch (const base::Error&) {
+    allowStarts(id);
+    throw;
+  }
+}
+
+void Lifecycle::forbidStarts(const std::string& id) {
+  base::Lock lock(mutex_);
+  removing_.insert(id);
+}
+
+void Lifecycle::allowStarts(const std::string& id) {
+  base::Lock lock(mutex_);
+  removing_.erase(removing_.find(id));
+}
+
+bool Lifecycle::mayStart(const std::string& id) {
+  base::Lock lock(mutex_);
+  return !removing_.contains(id);
 }
 
 void Lifecycle::removeInStrand(const View& view, bool volumes) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,10 @@ class Lifecycle {
   void startFailed(const View& view, const base::Error& error);
   void exitInStrand(const View& view, const task::Exit& exit);
   void removeInStrand(const View& view, bool volumes);
+  void endThenRemove(const View& view, bool volumes, Done done);
+  void forbidStarts(const std::string& id) EXCLUDES(mutex_);
+  void allowStarts(const std::string& id) EXCLUDES(mutex_);
+  bool mayStart(const std::string& id) EXCLUDES(mutex_);
   void thaw(const std::string& id);
   void stopRunning(const View& view, int signal, int timeoutSeconds, Done done);
 
@@ -77,6 +82,7 @@ class Lifecycle {
   std::map<std::string, std::uint64_t> restart_timers_ GUARDED_BY(mutex_);
   // Restarts that users asked for and that are under way: the end of the process removes nothing.
   std::map<std::string, int> restarting_ GUARDED_BY(mutex_);
+  std::multiset<std::string> removing_ GUARDED_BY(mutex_);  // by force, and not yet gone
   // Until restore() is through, exits and restarts wait: they would see what is not taken up yet.
   bool restored_ GUARDED_BY(mutex_) = false;
   std::vector<task::Exit> held_exits_ GUARDED_BY(mutex_);

@@ -60,6 +60,8 @@ Pipes makePipes(const Stdio& stdio) {
 std::optional<std::string> userText(const std::string& user, const std::vector<std::string>& groups,
                                     const oci::User& numbers) {
   if (!user.empty()) return user;
+  // Nobody named is root, with the groups that root has in the container.
+  if (numbers.uid == 0 && numbers.gid == 0) return "0";
   if (groups.empty()) return std::nullopt;
   // Names among the groups are looked up only together with a user.
   return fmt::format("{}:{}", numbers.uid, numbers.gid);
