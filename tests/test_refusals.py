@@ -78,10 +78,11 @@ def test_names_with_a_slash_are_names(engine, method, path, text):
 
 def test_the_clients_say_which_name_with_a_slash(cli):
     # docker 20.10 has words of its own for what it inspects.
-    network = 'No such network: a/b' if cli.name == 'docker-debian' else 'network a/b not found'
+    old = cli.name == 'docker-debian'
+    network, volume = ('No such network: a/b', 'No such volume: a/b') if old else ('network a/b not found', 'get a/b: no such volume')
     for words, text in [(('stop', 'a/b'), 'No such container: a/b'), (('logs', 'a/b'), 'No such container: a/b'), (('exec', 'a/b', 'ls'), 'No such container: a/b'),
                         (('inspect', '--type', 'container', 'r1/busybox'), 'No such container: r1/busybox'), (('network', 'inspect', 'a/b'), network),
-                        (('volume', 'rm', 'a/b'), 'get a/b: no such volume')]:
+                        (('volume', 'rm', 'a/b'), volume)]:
         failed = cli(*words, check=False)
         assert failed.code == 1 and text in failed.err, (words, failed)
 
