@@ -222,14 +222,21 @@ bool Lifecycle::cancelRestart(const std::string& id) {
 void Lifecycle::stopRunning(const View& view, int signal, int timeoutSeconds, Done done) {
   const std::string id = view->id;
   auto timer = std::make_shared<std::uint64_t>(0);
-  core_.exits.add(id, WaitFor::kNextExit, [this, timer, done](const WaitResult&) {
+  const auto wait = core_.exits.add(id, WaitFor::kNextExit, [this, timer, done](const WaitResult&) {
     core_.workers.cancel(*timer);
     done(std::nullopt);
   });
   core_.events.publish(containerEvent(*view, "kill", {{"signal", std::to_string(signal)}}));
-  if (view->state.status == Status::kPaused)
-    core_.tasks.resume(id);  // a frozen process hears nothing
-  const bool sent = core_.tasks.signal(id, signal);
+  bool sent = false;
+  try {
+    if (view->state.status == Status::kPaused)
+      core_.tasks.resume(id);  // a frozen process hears nothing
+    sent = core_.tasks.signal(id, signal);
+  } catch (const base::Error&) {
+    // Who is told by the error must not be told by the end as well.
+    if (core_.exits.cancel(id, wait)) throw;
+    return;
+  }
   if (signal == SIGKILL || (sent && timeoutSeconds < 0)) return;
   const std::int64_t delay = sent ? static_cast<std::int64_t>(timeoutSeconds) * kSecond : 0;
   const base::Time started = view->state.startedAt;
